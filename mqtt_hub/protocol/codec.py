@@ -1,0 +1,182 @@
+"""Bytes to message and back: one codec, every size bounded, nothing raised but `ProtocolError`.
+
+::
+
+    {"v":1, "type":"PATTERN_SHARE", "sender":"AI_Node_1", "session":17, "seq":42,
+     "sent_at":"2026-01-31T12:00:00.123Z", "body":{...}}
+     plus correlation_id, reply_to, expires_at where they apply
+
+``(sender, session, seq)`` identifies a sequenced message for ever. Fields this version does not know are
+ignored here and kept in the archive, which stores the bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+
+from mqtt_hub.protocol.bodies import Body, Session
+from mqtt_hub.protocol.errors import ProtocolError
+from mqtt_hub.protocol.schema import Text, Whole, checker, fail
+from mqtt_hub.protocol.table import TABLE, MessageType, Scope
+from mqtt_hub.protocol.topics import Topic
+
+__all__ = ["ENVELOPE_BYTES_MAX", "Message", "decode", "encode", "read_json", "scope_of", "stamp", "to_json"]
+
+ENVELOPE_BYTES_MAX = 96 * 1024  # below every broker's limit (AWS: 128 KiB)
+JSON_DEPTH_MAX = 16
+VERSION = 1
+
+_NAME = checker(Annotated[str, Text(64, r"[A-Za-z0-9_-]+", 1)])
+_SESSION = checker(Session)
+_SEQ = checker(Annotated[int, Whole(1, 2**53)])
+_TIME = checker(Annotated[str, Text(24, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")])
+_ID = checker(Annotated[str, Text(128, r"[A-Za-z0-9_.:/-]*")])
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the protocol; ``seq`` is None where the type wants no receipt."""
+
+    type: MessageType
+    sender: str
+    session: int
+    sent_at: str
+    body: Body
+    seq: int | None = None
+    correlation_id: str = ""
+    reply_to: str = ""
+    expires_at: str = ""
+
+
+def stamp(seconds: float) -> str:
+    """Return seconds since the epoch in the protocol's form: UTC, milliseconds, ``Z``."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_json(body: Body) -> bytes:
+    """Return a body (or any part of one) as JSON."""
+    return orjson.dumps(body)
+
+
+def encode(message: Message) -> bytes:
+    """Return the message's bytes; raises `ProtocolError` when it breaks its own bounds."""
+    envelope: dict[str, Any] = {
+        "v": VERSION,
+        "type": message.type,
+        "sender": message.sender,
+        "session": message.session,
+    }
+    if message.seq is not None:
+        envelope["seq"] = message.seq
+    envelope["sent_at"] = message.sent_at
+    for name in ("correlation_id", "reply_to", "expires_at"):
+        if value := getattr(message, name):
+            envelope[name] = value
+    envelope["body"] = message.body
+    try:
+        payload = orjson.dumps(envelope)
+    except TypeError as error:  # a lone surrogate, an integer beyond 64 bits
+        raise ProtocolError(f"body: cannot be written as JSON: {error}") from error
+    decode(payload)  # what we send, we could read: a fault surfaces at its author
+    return payload
+
+
+def read_json(payload: bytes) -> dict[str, Any]:
+    """Return the JSON object in the bytes; raises `ProtocolError` on size, syntax, depth."""
+    if len(payload) > ENVELOPE_BYTES_MAX:
+        raise ProtocolError(f"envelope: {len(payload)} bytes, at most {ENVELOPE_BYTES_MAX}")
+    try:
+        value = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise ProtocolError(f"envelope: no JSON: {error}") from error
+    if type(value) is not dict:
+        raise fail("envelope", "an object", value)
+    if payload.count(b"[") + payload.count(b"{") > JSON_DEPTH_MAX and _depth(value) > JSON_DEPTH_MAX:
+        raise ProtocolError(f"envelope: nested deeper than {JSON_DEPTH_MAX}")
+    return value
+
+
+def decode(payload: bytes, topic: Topic | None = None) -> Message:
+    """Return the message in the bytes, checked against its topic where one is given.
+
+    Raises `ProtocolError` whose facts open with the path of the field that does not fit.
+    """
+    envelope = read_json(payload)
+    version = envelope.get("v")
+    if version != VERSION or version is True:
+        raise fail("v", f"protocol version {VERSION}", version)
+    type_ = _type(envelope.get("type"))
+    row = TABLE[type_]
+    seq = envelope.get("seq")
+    if row.sequenced:
+        seq = _SEQ(seq, "seq")
+    elif seq is not None:
+        raise ProtocolError(f"seq: {type_} carries none")
+    expires_at = envelope.get("expires_at", "")
+    message = Message(
+        type=type_,
+        sender=_NAME(envelope.get("sender"), "sender"),
+        session=_SESSION(envelope.get("session"), "session"),
+        sent_at=_time(envelope.get("sent_at"), "sent_at"),
+        body=checker(row.body)(envelope.get("body"), "body"),
+        seq=seq,
+        correlation_id=_ID(envelope.get("correlation_id", ""), "correlation_id"),
+        reply_to=_ID(envelope.get("reply_to", ""), "reply_to"),
+        expires_at=_time(expires_at, "expires_at") if expires_at != "" else "",
+    )
+    if topic is not None:
+        _agree(message, topic)
+    return message
+
+
+def scope_of(message: Message, recipient: str = "") -> str:
+    """Return the last topic level of a message ("" where its type has none)."""
+    scope = TABLE[message.type].scope
+    if scope is Scope.KIND:
+        return str(message.body.kind)
+    if scope is Scope.LEVEL:
+        return str(message.body.level)
+    return recipient if scope is Scope.RECIPIENT else ""
+
+
+def _agree(message: Message, topic: Topic) -> None:
+    if message.type is not topic.type:
+        raise ProtocolError(f"type: {message.type} came on a topic of {topic.type}")
+    if message.sender != topic.sender:
+        raise ProtocolError(f"sender: {message.sender} came on a topic of {topic.sender}")
+    scope = TABLE[message.type].scope
+    if scope in (Scope.KIND, Scope.LEVEL) and scope_of(message) != topic.scope:
+        raise ProtocolError(f"body.{scope}: {scope_of(message)!r} came on a topic of {topic.scope!r}")
+
+
+def _type(value: Any) -> MessageType:
+    try:
+        return MessageType(value)
+    except ValueError:
+        raise fail("type", "a message type of topics.md", value) from None
+
+
+def _time(value: Any, path: str) -> str:
+    text: str = _TIME(value, path)
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise fail(path, "a time such as 2026-01-31T12:00:00.123Z", value) from None
+    return text
+
+
+def _depth(value: Any) -> int:
+    """Return how deep lists and objects nest, without recursion: the depth is the attacker's choice."""
+    deepest, pending = 0, [(value, 1)]
+    while pending:
+        item, depth = pending.pop()
+        deepest = max(deepest, depth)
+        if type(item) is dict:
+            pending += [(part, depth + 1) for part in item.values()]
+        elif type(item) is list:
+            pending += [(part, depth + 1) for part in item]
+    return deepest
