@@ -1,0 +1,194 @@
+"""Who may connect: names, roles and hashed tokens, kept apart from the archive so that one can be shown around.
+
+::
+
+    mqtt-hub node add/revoke/rotate ──▶ accounts.db ──▶ AccountBook in the running hub
+                                                        (notices a change by SQLite's data_version)
+
+Tokens are 256 random bits, shown once, stored as argon2 hashes. With that much entropy the hash needs no long
+stretching, so a reconnect storm does not become a denial of service: 8 MiB and one pass each.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlite_utils import Database, Migrations
+
+from mqtt_hub.protocol.errors import AccessDeniedError, ConfigurationError
+from mqtt_hub.protocol.table import HUB, ROLES
+from mqtt_hub.protocol.topics import NAME
+
+__all__ = ["AccountBook", "AccountRecord", "Accounts"]
+
+MIGRATIONS = Migrations("mqtt_hub.accounts")
+_HASHER = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
+_NOBODY = _HASHER.hash(secrets.token_urlsafe(32))  # verified for unknown names, so that they take as long
+
+
+@MIGRATIONS()
+def m0001_accounts(db: Database) -> None:
+    """Names, roles, hashed tokens."""
+    db.table("accounts").create(
+        {
+            "name": str,
+            "role": str,
+            "specialization": str,
+            "token_hash": str,
+            "created_at": str,
+            "revoked_at": str,
+            "generation": int,
+        },
+        pk="name",
+        not_null={"role", "token_hash", "generation"},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """One account; ``generation`` grows with every new token."""
+
+    name: str
+    role: str
+    specialization: str
+    token_hash: str
+    created_at: str
+    revoked_at: str | None
+    generation: int
+
+
+class Accounts:
+    """The accounts file: what the command line changes and the hub reads."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        if not create and not path.exists():
+            raise ConfigurationError(
+                f"{path.parent} has no accounts", hint=f"make a home: mqtt-hub init --home {path.parent}"
+            )
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._db = Database(sqlite3.connect(path, timeout=5, check_same_thread=False))
+            self._db.execute("PRAGMA journal_mode=WAL")
+            MIGRATIONS.apply(self._db)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigurationError(f"{path}: {error}", hint="the home must be writable by this user") from error
+
+    def add(self, name: str, role: str, specialization: str, now: str) -> str:
+        """Make an account and return its token, which is shown this once; raises `ConfigurationError`."""
+        if NAME.fullmatch(name) is None:
+            raise ConfigurationError(f"{name!r} is no node name", hint="letters, digits, _ and -, at most 64")
+        if specialization and NAME.fullmatch(specialization) is None:
+            raise ConfigurationError(f"{specialization!r} is no specialization", hint="letters, digits, _ and -")
+        if role not in ROLES or (role == "hub") != (name == HUB):
+            raise ConfigurationError(f"{name} cannot be a {role}", hint=f"{HUB!r} is the hub's own name and role")
+        if self.find(name) is not None:
+            raise ConfigurationError(
+                f"there is an account {name} already", hint=f"a new token for it: mqtt-hub node rotate {name}"
+            )
+        token = secrets.token_urlsafe(32)
+        self._db.table("accounts").insert(
+            {
+                "name": name,
+                "role": role,
+                "specialization": specialization,
+                "token_hash": _HASHER.hash(token),
+                "created_at": now,
+                "revoked_at": None,
+                "generation": 1,
+            }
+        )
+        return token
+
+    def rotate(self, name: str) -> str:
+        """Give an account a new token and return it; the old one is void at once."""
+        record = self._existing(name)
+        token = secrets.token_urlsafe(32)
+        self._db.table("accounts").update(
+            name,
+            {"token_hash": _HASHER.hash(token), "revoked_at": None, "generation": record.generation + 1},
+        )
+        return token
+
+    def revoke(self, name: str, now: str) -> None:
+        """Shut an account out, now; `rotate` lets it in again with a new token."""
+        self._existing(name)
+        self._db.table("accounts").update(name, {"revoked_at": now})
+
+    def find(self, name: str) -> AccountRecord | None:
+        """Return one account."""
+        return next((record for record in self.all() if record.name == name), None)
+
+    def all(self) -> list[AccountRecord]:
+        """Return every account by name."""
+        columns = "name, role, specialization, token_hash, created_at, revoked_at, generation"
+        return [AccountRecord(*row) for row in self._db.execute(f"SELECT {columns} FROM accounts ORDER BY name")]  # noqa: S608 — columns above
+
+    def version(self) -> int:
+        """Return a number that changes when another process has changed the file."""
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _existing(self, name: str) -> AccountRecord:
+        record = self.find(name)
+        if record is None:
+            raise ConfigurationError(f"there is no account {name}", hint="mqtt-hub node list shows them all")
+        return record
+
+
+class AccountBook:
+    """The accounts as the running hub sees them: verifies tokens, notices changes."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self._version = accounts.version()
+        self._records = {record.name: record for record in accounts.all()}
+        self._key = secrets.token_bytes(32)
+        self._verified: dict[str, tuple[int, bytes]] = {}  # name -> (generation, HMAC of the right token)
+
+    def get(self, name: str) -> AccountRecord | None:
+        """Return the account if it may connect."""
+        record = self._records.get(name)
+        return record if record is not None and record.revoked_at is None else None
+
+    def verify(self, name: str, token: bytes) -> AccountRecord:
+        """Return the account of a right token; raises `AccessDeniedError`. Slow at first: call off the loop."""
+        record = self.get(name)
+        seen = hmac.digest(self._key, token, sha256)
+        if record is not None:
+            generation, right = self._verified.get(name, (0, b""))
+            if generation == record.generation and hmac.compare_digest(seen, right):
+                return record
+        try:
+            _HASHER.verify(record.token_hash if record is not None else _NOBODY, token)
+        except (VerificationError, InvalidHashError):
+            record = None
+        if record is None:
+            raise AccessDeniedError(f"{name}: unknown account, or wrong or revoked token")
+        self._verified[name] = (record.generation, seen)
+        return record
+
+    def refresh(self) -> list[str]:
+        """Take up what changed in the file; returns the accounts that were revoked, removed or rotated."""
+        version = self._accounts.version()
+        if version == self._version:
+            return []
+        self._version = version
+        before, self._records = self._records, {record.name: record for record in self._accounts.all()}
+        changed = []
+        for name, old in before.items():
+            new = self.get(name)
+            if old.revoked_at is None and (new is None or new.generation != old.generation or new.role != old.role):
+                self._verified.pop(name, None)
+                changed.append(name)
+        return changed

@@ -1,0 +1,1 @@
+"""The archive: the only writer of what was sent (``writer``), its history (``schema``), its questions (``queries``)."""

@@ -1,0 +1,141 @@
+"""What an accepted message says, as rows people can read: one function a message type.
+
+Each runs inside the transaction that stores the message, so the tables below never tell of a message that is
+not in the archive, nor miss one that is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from mqtt_hub.intake import Accepted
+from mqtt_hub.protocol.codec import to_json
+from mqtt_hub.protocol.table import MessageType
+
+__all__ = ["PROJECTIONS", "Projection"]
+
+Projection = Callable[[sqlite3.Connection, int, int, Accepted], None]  # (connection, message id, node id, entry)
+
+
+def _pattern(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
+    body = entry.message.body
+    connection.execute(
+        "INSERT INTO patterns (message, node, kind, function, expression, unit, gain, uses, workload, component)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            message, node, body.kind, body.function, body.expression, body.unit, body.gain, body.uses,
+            body.workload, body.component,
+        ),
+    )  # fmt: skip
+
+
+def _code(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
+    body = entry.message.body
+    connection.execute(
+        "INSERT INTO code (message, node, kind, component, source, authors, parents, claims)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            message, node, body.kind, body.component, body.source, _json(body.authors), _json(body.parents),
+            _json(body.claims),
+        ),
+    )  # fmt: skip
+    _lineage(connection, node, entry)
+
+
+def _component(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
+    body = entry.message.body
+    connection.execute(
+        # Two nodes may find the same program: the first to submit it stays its submitter.
+        "INSERT OR IGNORE INTO components (id, message, node, kind, source, target, claims, verdict, submitted_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
+        (body.component, message, node, body.kind, body.source, body.target, _json(body.claims), entry.received_at),
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO component_authors (component, author) VALUES (?, ?)",
+        [(body.component, author) for author in body.authors],
+    )
+    _lineage(connection, node, entry)
+
+
+def _lineage(connection: sqlite3.Connection, node: int, entry: Accepted) -> None:
+    body = entry.message.body
+    connection.executemany(
+        "INSERT OR IGNORE INTO lineage (component, parent, kind, node) VALUES (?, ?, ?, ?)",
+        [(body.component, parent, body.kind, node) for parent in body.parents if parent != body.component],
+    )
+
+
+def _test_result(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
+    body = entry.message.body
+    result = connection.execute(
+        "INSERT INTO test_results (message, node, component, submitter, verdict, reason, digest, tests, judged_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            message, node, body.component, body.submitter, body.verdict, body.reason, body.digest,
+            _json(body.tests), entry.received_at,
+        ),
+    ).lastrowid  # fmt: skip
+    for score in body.hidden:
+        baselines = sorted(score.baselines.items(), key=lambda pair: pair[1])
+        best, best_value = baselines[0] if baselines else ("", None)
+        connection.execute(
+            "INSERT INTO hidden_scores (test_result, component, workload, workload_id, metric, capacity, requests,"
+            " value, bound, best_baseline, best_baseline_value, picked, picked_value, baselines)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                result, body.component, score.workload, score.id, score.metric, score.capacity, score.requests,
+                score.value, score.bound, best, best_value, score.picked, score.baselines.get(score.picked),
+                _json(score.baselines),
+            ),
+        )  # fmt: skip
+    if body.c_source:
+        connection.execute("UPDATE components SET c_source = ? WHERE id = ?", (body.c_source, body.component))
+
+
+def _request(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
+    body = entry.message.body
+    connection.execute(
+        "INSERT OR IGNORE INTO collaborations (id, message, requester, kind, workload, wanted, evaluations, gap,"
+        " state, requested_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?)",
+        (
+            entry.message.correlation_id, message, node, body.kind, body.workload, body.wanted, body.evaluations,
+            body.gap, entry.received_at, entry.message.expires_at or None,
+        ),
+    )  # fmt: skip
+
+
+def _response(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
+    body, request = entry.message.body, entry.message.correlation_id
+    asked = connection.execute(
+        "SELECT c.id FROM collaborations c JOIN nodes n ON n.id = c.requester WHERE c.id = ? AND n.name = ?",
+        (request, entry.scope),
+    ).fetchone()
+    if asked is None:
+        return  # answers nobody's request: kept as a message, counted as no collaboration
+    connection.execute(
+        "INSERT INTO collaboration_answers (message, collaboration, helper, status, reason, evaluations, component,"
+        " answered_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (message, request, node, body.status, body.reason, body.evaluations, body.component, entry.received_at),
+    )
+    if body.status == "accepted":
+        connection.execute("UPDATE collaborations SET state = 'accepted' WHERE id = ? AND state = 'open'", (request,))
+    elif body.status == "completed":
+        connection.execute(
+            "UPDATE collaborations SET state = 'completed', ended_at = ? WHERE id = ? AND state != 'expired'",
+            (entry.received_at, request),
+        )
+
+
+def _json(value: object) -> str:
+    return to_json(value).decode()
+
+
+PROJECTIONS: dict[MessageType, Projection] = {
+    MessageType.PATTERN_SHARE: _pattern,
+    MessageType.CODE_SHARE: _code,
+    MessageType.OS_COMPONENT_SHARE: _component,
+    MessageType.TEST_RESULT: _test_result,
+    MessageType.COLLABORATION_REQUEST: _request,
+    MessageType.COLLABORATION_RESPONSE: _response,
+}

@@ -1,0 +1,187 @@
+"""The archive's named questions: every SELECT that the hub, its status and its summaries ask."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from mqtt_hub.protocol.bodies import BestComponent, PatternShare, PendingComponent
+from mqtt_hub.protocol.codec import decode
+
+__all__ = [
+    "NodeRow",
+    "archived_by_node",
+    "best_components",
+    "best_patterns",
+    "components",
+    "components_by_verdict",
+    "helped",
+    "hidden_results",
+    "integrity",
+    "messages_by_type",
+    "nodes",
+    "pending_components",
+    "rejected",
+    "session_progress",
+    "tally",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """A node as the archive last saw it."""
+
+    name: str
+    role: str
+    specialization: str
+    state: str
+    session: int
+    instance: str
+
+
+def nodes(db: Database) -> list[NodeRow]:
+    """Return every node that ever spoke, by name."""
+    rows = db.execute(
+        "SELECT name, role, coalesce(specialization, ''), coalesce(state, ''), coalesce(session, 0),"
+        " coalesce(instance, '') FROM nodes ORDER BY name"
+    )
+    return [NodeRow(*row) for row in rows]
+
+
+def session_progress(db: Database) -> list[tuple[str, int, int, set[int]]]:
+    """Return (node, session, upto, seqs above it) of every session, from what is on disk."""
+    progress = []
+    for node_id, name, session, upto in db.execute(
+        "SELECT n.id, n.name, s.session, s.upto FROM sessions s JOIN nodes n ON n.id = s.node"
+    ).fetchall():
+        above = db.execute(
+            "SELECT seq FROM messages WHERE node = ? AND session = ? AND seq > ?"
+            " UNION SELECT seq FROM rejected WHERE node = ? AND session = ? AND seq > ?",
+            (node_id, session, upto, node_id, session, upto),
+        )
+        progress.append((name, session, upto, {seq for (seq,) in above}))
+    return progress
+
+
+def messages_by_type(db: Database) -> dict[str, int]:
+    """Return how many accepted messages there are of each type."""
+    return dict(db.execute("SELECT type, count(*) FROM messages GROUP BY type ORDER BY type").fetchall())
+
+
+def rejected(db: Database) -> int:
+    """Return how many messages were rejected."""
+    return int(db.execute("SELECT count(*) FROM rejected").fetchone()[0])
+
+
+def components_by_verdict(db: Database) -> dict[str, int]:
+    """Return how many components there are by verdict, those still pending too."""
+    return dict(db.execute("SELECT verdict, count(*) FROM components GROUP BY verdict").fetchall())
+
+
+def tally(db: Database) -> dict[str, int]:
+    """Return the counts that the status shows; small tables, so counting is cheap."""
+    counts = {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("patterns", "code")}  # noqa: S608 — names above
+    active = "SELECT count(*) FROM collaborations WHERE state IN ('open', 'accepted')"
+    counts["active_collaborations"] = db.execute(active).fetchone()[0]
+    return counts
+
+
+def best_components(db: Database, kinds: tuple[str, ...], *, limit: int) -> tuple[BestComponent, ...]:
+    """Return the best accepted component of each hidden workload of these kinds."""
+    rows = db.execute(
+        f"""
+        SELECT c.kind, s.workload, c.id, c.source, min(s.value) FROM hidden_scores s
+        JOIN components c ON c.id = s.component
+        WHERE c.verdict = 'accepted' AND c.kind IN ({_marks(kinds)})
+        GROUP BY c.kind, s.workload ORDER BY max(c.judged_at) DESC LIMIT ?
+        """,  # noqa: S608 — question marks only
+        (*kinds, limit),
+    ).fetchall()
+    return tuple(
+        BestComponent(kind, workload, component, authors(db, component), source)
+        for kind, workload, component, source, _value in rows
+    )
+
+
+def best_patterns(db: Database, kinds: tuple[str, ...], *, limit: int) -> tuple[PatternShare, ...]:
+    """Return the patterns of these kinds with the largest measured gain, each expression once."""
+    rows = db.execute(
+        f"""
+        SELECT kind, function, expression, unit, max(gain), uses, workload, component FROM patterns
+        WHERE kind IN ({_marks(kinds)}) GROUP BY kind, function, expression ORDER BY max(gain) DESC LIMIT ?
+        """,  # noqa: S608 — question marks only
+        (*kinds, limit),
+    )
+    return tuple(PatternShare(*row) for row in rows)
+
+
+def pending_components(
+    db: Database, validator: str, kinds: tuple[str, ...], *, limit: int
+) -> tuple[PendingComponent, ...]:
+    """Return the oldest submissions without a verdict that this validator has not judged yet."""
+    rows = db.execute(
+        f"""
+        SELECT n.name, m.payload FROM components c
+        JOIN nodes n ON n.id = c.node JOIN messages m ON m.id = c.message
+        WHERE c.verdict = 'pending' AND c.kind IN ({_marks(kinds)}) AND NOT EXISTS (
+            SELECT 1 FROM test_results t JOIN nodes v ON v.id = t.node WHERE t.component = c.id AND v.name = ?
+        ) ORDER BY c.message LIMIT ?
+        """,  # noqa: S608 — question marks only
+        (*kinds, validator, limit),
+    ).fetchall()
+    return tuple(PendingComponent(name, decode(payload.encode()).body) for name, payload in rows)
+
+
+def authors(db: Database, component: str) -> tuple[str, ...]:
+    """Return the authors of a component by name."""
+    rows = db.execute("SELECT author FROM component_authors WHERE component = ? ORDER BY author", (component,))
+    return tuple(author for (author,) in rows)
+
+
+def components(db: Database) -> list[dict[str, Any]]:
+    """Return every submitted component with its verdict and authors, in the order of submission."""
+    rows = db.query(
+        "SELECT id, kind, verdict, reason, target, source, c_source, message FROM components ORDER BY message"
+    )
+    return [dict(row) | {"authors": list(authors(db, row["id"]))} for row in rows]
+
+
+def hidden_results(db: Database) -> list[dict[str, Any]]:
+    """Return every hidden score of accepted components: workload, kind, value, bound, baselines as JSON text."""
+    return list(
+        db.query(
+            "SELECT s.*, c.kind FROM hidden_scores s JOIN components c ON c.id = s.component"
+            " WHERE c.verdict = 'accepted' ORDER BY s.workload, s.value, s.component"
+        )
+    )
+
+
+def helped(db: Database) -> list[dict[str, Any]]:
+    """Return who answered whose requests, how often and at what cost in evaluations."""
+    return list(db.query("SELECT * FROM who_helped_whom"))
+
+
+def archived_by_node(db: Database) -> dict[str, tuple[int, int]]:
+    """Return per node (sequenced messages accepted, sequenced messages rejected)."""
+    counts: dict[str, tuple[int, int]] = {}
+    for table, column in (("messages", 0), ("rejected", 1)):
+        rows = db.execute(
+            f"SELECT n.name, count(*) FROM {table} m JOIN nodes n ON n.id = m.node"  # noqa: S608 — names above
+            " WHERE m.seq IS NOT NULL GROUP BY n.name"
+        )
+        for name, count in rows.fetchall():
+            accepted, rejected = counts.get(name, (0, 0))
+            counts[name] = (count, rejected) if column == 0 else (accepted, count)
+    return counts
+
+
+def integrity(connection: sqlite3.Connection) -> str:
+    """Return SQLite's own verdict on the file: ``ok`` or the first fault."""
+    return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+
+
+def _marks(values: tuple[str, ...]) -> str:
+    return ", ".join("?" * len(values)) or "NULL"

@@ -1,0 +1,185 @@
+"""The only writer of the archive: one batch, one transaction.
+
+`ArchiveWriter` is used from one thread. Callers hand it a batch and learn whether it is on disk; nothing is
+acknowledged before that.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from mqtt_hub.archive.projections import PROJECTIONS
+from mqtt_hub.archive.schema import explain
+from mqtt_hub.intake import Accepted, Entry, Rejected
+from mqtt_hub.protocol.codec import to_json
+from mqtt_hub.protocol.table import HUB, MessageType
+
+__all__ = ["ArchiveWriter", "Grant"]
+
+REJECTED_BYTES_MAX = 256 * 1024  # of the raw bytes kept of a rejected message: the broker lets no larger one in
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A session that the hub agreed to in answer to the HELLO with it."""
+
+    entry: Accepted
+    session: int
+
+
+class ArchiveWriter:
+    """Stores entries and what they say."""
+
+    def __init__(self, db: Database, path: Path, *, quorum: int) -> None:
+        self._connection: sqlite3.Connection = db.conn
+        self._path = path
+        self._quorum = quorum
+        self._ids: dict[str, int] = {}
+
+    def commit(self, batch: Sequence[Entry | Grant]) -> None:
+        """Write the batch in one transaction; raises `ArchiveError` and writes nothing when it cannot."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            judged = set()
+            for item in batch:
+                entry = item.entry if isinstance(item, Grant) else item
+                if isinstance(entry, Rejected):
+                    self._reject(entry)
+                    continue
+                self._accept(entry)
+                if isinstance(item, Grant):
+                    self._grant(item)
+                if entry.message.type is MessageType.TEST_RESULT:
+                    judged.add(entry.message.body.component)
+            for component in sorted(judged):
+                self._judge(component)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._ids.clear()  # ids handed out in the failed transaction are void
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise explain(error, self._path) from error
+
+    def new_hub_session(self, now: str) -> int:
+        """Return the number of this start of the hub, and note that no node is connected at it."""
+        try:
+            self._connection.execute("UPDATE nodes SET state = 'lost' WHERE state IN ('init', 'ready', 'sleeping')")
+            self._connection.execute(
+                "INSERT INTO nodes (name, role, specialization, state, session, first_seen, last_seen)"
+                " VALUES (?, 'hub', '', 'ready', 1, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET session = session + 1, state = 'ready', last_seen = ?",
+                (HUB, now, now, now),
+            )
+            row = self._connection.execute("SELECT session FROM nodes WHERE name = ?", (HUB,)).fetchone()
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
+        return int(row[0])
+
+    def advance(self, upto: Mapping[tuple[str, int], int]) -> None:
+        """Note how far sessions are gapless on disk: what a restart begins its count from."""
+        try:
+            self._connection.executemany(
+                "INSERT INTO sessions (node, session, upto) VALUES (?, ?, ?)"
+                " ON CONFLICT (node, session) DO UPDATE SET upto = excluded.upto",
+                [(self._node(node), session, seq) for (node, session), seq in upto.items()],
+            )
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
+
+    def expire_collaborations(self, now: str) -> int:
+        """End the collaborations whose time is over; returns how many."""
+        try:
+            return self._connection.execute(
+                "UPDATE collaborations SET state = CASE"
+                "   WHEN EXISTS (SELECT 1 FROM collaboration_answers a"
+                "                WHERE a.collaboration = collaborations.id AND a.status != 'declined')"
+                "     THEN 'expired'"
+                "   WHEN EXISTS (SELECT 1 FROM collaboration_answers a WHERE a.collaboration = collaborations.id)"
+                "     THEN 'declined' ELSE 'expired' END, ended_at = ?"
+                " WHERE state IN ('open', 'accepted') AND expires_at <= ?",
+                (now, now),
+            ).rowcount
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
+
+    def set_state(self, node: str, state: str, now: str) -> None:
+        """Note the presence of a node as the broker saw it."""
+        with suppress(sqlite3.Error):  # presence is told again; a busy disk must not stop the hub
+            self._connection.execute("UPDATE nodes SET state = ?, last_seen = ? WHERE name = ?", (state, now, node))
+
+    def _node(self, name: str, role: str = "unknown", now: str | None = None) -> int:
+        known = self._ids.get(name)
+        if known is not None:
+            return known
+        self._connection.execute(
+            "INSERT OR IGNORE INTO nodes (name, role, first_seen) VALUES (?, ?, ?)", (name, role, now)
+        )
+        row = self._connection.execute("SELECT id FROM nodes WHERE name = ?", (name,)).fetchone()
+        self._ids[name] = int(row[0])
+        return self._ids[name]
+
+    def _accept(self, entry: Accepted) -> None:
+        message = entry.message
+        node = self._node(message.sender, now=entry.received_at)
+        cursor = self._connection.execute(
+            "INSERT OR IGNORE INTO messages"
+            " (node, session, seq, type, scope, correlation_id, sent_at, received_at, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                node, message.session, message.seq, message.type, entry.scope or None,
+                message.correlation_id or None, message.sent_at, entry.received_at, entry.payload.decode(),
+            ),
+        )  # fmt: skip
+        project = PROJECTIONS.get(message.type)
+        if project is not None and cursor.rowcount == 1:
+            project(self._connection, int(cursor.lastrowid or 0), node, entry)
+        elif message.type is MessageType.STATUS:
+            self._connection.execute(
+                "UPDATE nodes SET state = ?, last_seen = ?, role = CASE role WHEN 'unknown' THEN ? ELSE role END"
+                " WHERE id = ? AND coalesce(session, 0) <= ?",
+                (message.body.state, entry.received_at, message.body.role, node, message.session),
+            )
+
+    def _grant(self, grant: Grant) -> None:
+        message, now = grant.entry.message, grant.entry.received_at
+        node, body = self._node(message.sender), message.body
+        self._connection.execute(
+            "UPDATE nodes SET role = ?, specialization = ?, kinds = ?, session = ?, instance = ?, capabilities = ?,"
+            " first_seen = coalesce(first_seen, ?), last_seen = ? WHERE id = ?",
+            (
+                body.role, body.specialization, to_json(body.kinds).decode(), grant.session, body.instance,
+                to_json(body.capabilities).decode(), now, now, node,
+            ),
+        )  # fmt: skip
+        self._connection.execute(
+            "INSERT OR IGNORE INTO sessions (node, session, upto, granted_at) VALUES (?, ?, 0, ?)",
+            (node, grant.session, now),
+        )
+
+    def _reject(self, entry: Rejected) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO rejected (node, session, seq, topic, reason, received_at, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._node(entry.sender, now=entry.received_at), entry.session, entry.seq, entry.topic,
+                entry.reason, entry.received_at, entry.payload[:REJECTED_BYTES_MAX],
+            ),
+        )  # fmt: skip
+
+    def _judge(self, component: str) -> None:
+        """Set a component's verdict once a quorum of validators agrees on one result digest."""
+        agreed = self._connection.execute(
+            "SELECT verdict, min(reason), max(judged_at) FROM test_results WHERE component = ?"
+            " GROUP BY verdict, digest HAVING count(DISTINCT node) >= ? ORDER BY count(DISTINCT node) DESC LIMIT 1",
+            (component, self._quorum),
+        ).fetchone()
+        if agreed is not None:
+            self._connection.execute(
+                "UPDATE components SET verdict = ?, reason = ?, judged_at = ? WHERE id = ?", (*agreed, component)
+            )

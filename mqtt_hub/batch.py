@@ -1,0 +1,137 @@
+"""One batch of deliveries, sorted: what to write, and what follows once it is on disk.
+
+::
+
+    deliveries ──▶ Sorter.sort() ──▶ Work
+                                      ├─ rows       to the archive, in one transaction
+                                      ├─ keys       to the ledger, once committed
+                                      ├─ acks       to the senders' connections, once committed
+                                      ├─ receipts   per session touched, with what was rejected
+                                      └─ hellos     to be answered with TRAINING_SYNC
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from mqtt_hub.archive.writer import Grant
+from mqtt_hub.broker import Delivery
+from mqtt_hub.intake import Accepted, Entry, Rejected, reject, take
+from mqtt_hub.ledger import Claim, Ledger
+from mqtt_hub.protocol.bodies import Rejection
+from mqtt_hub.protocol.table import MessageType
+from mqtt_hub.registry import Registry
+
+__all__ = ["Greeting", "Sorter", "Work"]
+
+REJECTIONS_MAX = 32  # named in one receipt; all are archived
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """A HELLO to answer: the session granted, or the reason of a refusal."""
+
+    hello: Accepted
+    session: int
+    refused: str = ""
+
+
+@dataclass(slots=True)
+class Work:
+    """What one batch comes to."""
+
+    rows: list[Entry | Grant] = field(default_factory=list)
+    keys: list[tuple[str, int, int]] = field(default_factory=list)
+    acks: list[Callable[[], None]] = field(default_factory=list)
+    receipts: dict[tuple[str, int], list[Rejection]] = field(default_factory=dict)
+    hellos: list[Greeting] = field(default_factory=list)
+
+    def owe(self, node: str, session: int, rejection: Rejection | None = None) -> None:
+        """Remember that this session is to get a receipt."""
+        named = self.receipts.setdefault((node, session), [])
+        if rejection is not None and len(named) < REJECTIONS_MAX:
+            named.append(rejection)
+
+
+class Sorter:
+    """Sorts deliveries by what the protocol, the registry and the ledger say of them."""
+
+    def __init__(self, registry: Registry, ledger: Ledger, *, role_of: Callable[[str], str], prefix: str) -> None:
+        self._registry = registry
+        self._ledger = ledger
+        self._role_of = role_of
+        self._prefix = prefix
+
+    def sort(self, deliveries: Iterable[Delivery], own: Iterable[Accepted], now: str) -> Work:
+        """Return the work of one batch: what others sent, and what the hub itself sent since the last."""
+        work = Work(rows=list(own))
+        for delivery in deliveries:
+            work.acks.append(delivery.acknowledge)
+            entry = take(
+                delivery.topic, delivery.payload, now, sender=delivery.sender, refused=delivery.refused,
+                prefix=self._prefix,
+            )  # fmt: skip
+            if isinstance(entry, Accepted):
+                self._accepted(entry, delivery.topic, work)
+            else:
+                self._rejected(entry, work)
+        return work
+
+    def _accepted(self, entry: Accepted, topic: str, work: Work) -> None:
+        message = entry.message
+        if message.seq is not None:
+            self._sequenced(entry, topic, message.seq, work)
+            return
+        if message.type is MessageType.HELLO:
+            self._hello(entry, topic, work)
+            return
+        if message.type is MessageType.STATUS:
+            self._registry.note_status(message.sender, message.session, message.body)
+        work.rows.append(entry)
+
+    def _sequenced(self, entry: Accepted, topic: str, seq: int, work: Work) -> None:
+        message = entry.message
+        if not 0 < message.session <= self._registry.session(message.sender):
+            self._rejected(reject(entry, topic, f"session {message.session} is not agreed: send HELLO first"), work)
+            return
+        claim = self._ledger.claim(message.sender, message.session, seq)
+        if claim is Claim.BEYOND:
+            self._refuse(reject(entry, topic, f"seq {seq} is too far beyond what has arrived"), work)
+            return
+        if claim is Claim.NEW:
+            work.rows.append(entry)
+            work.keys.append((message.sender, message.session, seq))
+        work.owe(message.sender, message.session)
+
+    def _hello(self, entry: Accepted, topic: str, work: Work) -> None:
+        message, role = entry.message, self._role_of(entry.message.sender)
+        if message.body.role != role:
+            refused = f"this account is a {role}, not a {message.body.role}"
+            self._refuse(reject(entry, topic, refused), work)
+            work.hellos.append(Greeting(entry, 0, refused))
+            return
+        session = self._registry.agree(message.sender, message.session, message.body)
+        work.rows.append(Grant(entry, session))
+        work.hellos.append(Greeting(entry, session))
+
+    def _rejected(self, entry: Rejected, work: Work) -> None:
+        """Archive a rejection under the sender's key where that is readable, agreed and not yet used."""
+        session, seq = entry.session, entry.seq
+        agreed = session is not None and 0 < session <= self._registry.session(entry.sender)
+        if session is None or seq is None or not agreed:
+            self._refuse(entry, work)
+        elif self._ledger.claim(entry.sender, session, seq) is Claim.NEW:
+            work.rows.append(entry)
+            work.keys.append((entry.sender, session, seq))
+            work.owe(entry.sender, session, Rejection(session, seq, entry.reason))
+        else:
+            self._refuse(entry, work)
+
+    def _refuse(self, entry: Rejected, work: Work) -> None:
+        """Archive a rejection that may not take up the key it names; the sender is told all the same."""
+        work.rows.append(
+            Rejected(entry.sender, entry.topic, entry.payload, entry.received_at, entry.reason, entry.session)
+        )
+        rejection = Rejection(entry.session or 0, entry.seq or 0, entry.reason)
+        work.owe(entry.sender, self._registry.session(entry.sender), rejection)

@@ -1,0 +1,159 @@
+"""What the hub itself says: TRAINING_SYNC, RECEIPT, STATUS and the workloads.
+
+Everything sent is kept in ``sent`` until the next batch archives it. Workload chunks are archived without
+their data: the file of that digest lies in the home, and hidden parts stay out of a database people browse.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from sqlite_utils import Database
+
+from mqtt_hub.archive import queries
+from mqtt_hub.batch import Greeting
+from mqtt_hub.intake import Accepted
+from mqtt_hub.ledger import Ledger
+from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync
+from mqtt_hub.protocol.codec import Message, encode, scope_of, stamp, to_json
+from mqtt_hub.protocol.errors import ProtocolError
+from mqtt_hub.protocol.table import HUB, TABLE, MessageType
+from mqtt_hub.protocol.topics import build
+from mqtt_hub.registry import Registry
+from mqtt_hub.sources import Source
+from mqtt_hub.workload_store import StoredWorkload, WorkloadStore
+
+__all__ = ["Desk"]
+
+BEST_MAX = 4
+PATTERNS_MAX = 8
+PEERS_MAX = 128
+PENDING_MAX = 4  # a validator asks again when it has judged these
+WORKLOADS_MAX = 128
+SESSIONS_MAX = 16
+GATHER_S = 0.3  # a workload asked for by several nodes within this time is sent once
+
+
+_log = logging.getLogger("mqtt_hub.desk")
+
+
+def _shorter(sync: TrainingSync) -> Iterator[TrainingSync]:
+    """Yield the answer, then shorter ones: what nodes sent may be so long that together it fits no envelope."""
+    yield sync
+    yield replace(sync, best=(), patterns=(), pending=sync.pending[:1])
+    yield replace(sync, best=(), patterns=(), pending=(), peers=())
+
+
+class Desk:
+    """Writes and sends the hub's own messages."""
+
+    def __init__(
+        self,
+        db: Database,
+        source: Source,
+        registry: Registry,
+        ledger: Ledger,
+        workloads: WorkloadStore,
+        *,
+        session: int,
+        prefix: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self._db, self._source, self._registry, self._ledger = db, source, registry, ledger
+        self._workloads = workloads
+        self._session, self._prefix, self._clock = session, prefix, clock
+        self._due: dict[str, tuple[float, StoredWorkload]] = {}
+        self.sent: list[Accepted] = []
+
+    def take_sent(self) -> list[Accepted]:
+        """Return what was sent since the last call."""
+        sent, self.sent = self.sent, []
+        return sent
+
+    def send_receipts(self, receipts: dict[tuple[str, int], list[Rejection]]) -> None:
+        """Tell each session touched how far it is committed and what was rejected."""
+        for (node, session), rejected in receipts.items():
+            receipt = Receipt(self._ledger.receipt(node, session), tuple(rejected))
+            self._send(MessageType.RECEIPT, receipt, recipient=node)
+
+    def answer(self, greeting: Greeting) -> TrainingSync:
+        """Return the TRAINING_SYNC for a HELLO; reads the archive, so call it in the archive's thread."""
+        hello, node = greeting.hello.message.body, greeting.hello.message.sender
+        if greeting.refused:
+            return TrainingSync(accepted=False, reason=greeting.refused, session=0)
+        self._workloads.refresh()
+        return TrainingSync(
+            accepted=True,
+            reason="welcome",
+            session=greeting.session,
+            receipts=tuple(
+                self._ledger.receipt(node, session) for session in self._ledger.sessions(node)[:SESSIONS_MAX]
+            ),
+            peers=self._registry.peers(but=node)[:PEERS_MAX],
+            best=queries.best_components(self._db, hello.kinds, limit=BEST_MAX),
+            patterns=queries.best_patterns(self._db, hello.kinds, limit=PATTERNS_MAX),
+            pending=queries.pending_components(self._db, node, hello.kinds, limit=PENDING_MAX)
+            if hello.role == "validator"
+            else (),
+            workloads=tuple(stored.entry for stored in self._workloads.for_role(hello.role, hello.kinds))[
+                :WORKLOADS_MAX
+            ],
+        )
+
+    def greet(self, greeting: Greeting, sync: TrainingSync) -> None:
+        """Send the answer to a HELLO, and put in line the workloads that the node does not have."""
+        message = greeting.hello.message
+        for fitting in _shorter(sync):
+            try:
+                self._send(
+                    MessageType.TRAINING_SYNC, fitting, recipient=message.sender, correlation_id=message.correlation_id
+                )
+                break
+            except ProtocolError as error:
+                _log.warning("TRAINING_SYNC for %s is shortened: %s", message.sender, error)
+        if not greeting.refused:
+            have = set(message.body.have)
+            for stored in self._workloads.for_role(message.body.role, message.body.kinds):
+                if stored.entry.id not in have:
+                    self._due.setdefault(stored.entry.id, (self._clock() + GATHER_S, stored))
+
+    def send_due_workloads(self) -> None:
+        """Send the workloads whose time to gather further askers is over."""
+        now = self._clock()
+        # A clock set back makes everything due rather than nothing.
+        due = [digest for digest, (at, _stored) in self._due.items() if not now < at <= now + GATHER_S]
+        for digest in due:
+            _due_at, stored = self._due.pop(digest)
+            for chunk in stored.chunks():
+                self._send(stored.type, chunk, archived_as=replace(chunk, data=""))
+
+    def tell_status(self, status: dict[str, Any]) -> None:
+        """Publish the hub's retained status."""
+        self._send(MessageType.STATUS, Status("ready", self._session, "hub", hub=to_json(status).decode()))
+
+    def say_goodbye(self) -> None:
+        """Publish that the hub goes."""
+        self._send(MessageType.STATUS, Status("disconnected", self._session, "hub"))
+
+    def _send(
+        self,
+        type_: MessageType,
+        body: Body,
+        *,
+        recipient: str = "",
+        correlation_id: str = "",
+        archived_as: Body = None,
+    ) -> None:
+        now = stamp(self._clock())
+        message = Message(type_, HUB, self._session, now, body, correlation_id=correlation_id)
+        payload = encode(message)
+        scope = scope_of(message, recipient)
+        row = TABLE[type_]
+        self._source.publish(build(type_, HUB, scope, prefix=self._prefix), payload, qos=row.qos, retain=row.retain)
+        if archived_as is not None:
+            message = replace(message, body=archived_as)
+            payload = encode(message)
+        self.sent.append(Accepted(message, scope, payload, now))

@@ -1,0 +1,158 @@
+"""The hub's home directory: what is in it, and how it is made.
+
+::
+
+    HOME/                 0700
+    ├── config.toml       what the operator may set
+    ├── accounts.db       names, roles, hashed tokens (0600)
+    ├── archive.db        every message and what follows from it
+    ├── tokens/           hub and observer tokens, for this machine's own tools (0600 each)
+    ├── workloads/        workload files by digest: train parts and hidden parts
+    ├── nodes/NAME/       homes of the nodes that `mqtt-hub spawn` starts
+    ├── hub.port          the port of the running hub
+    └── hub.lock          held while a hub runs
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from mqtt_hub.protocol.errors import ConfigurationError
+from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
+
+__all__ = ["Config", "Home"]
+
+DEFAULT_PORT = 1883
+
+_TEMPLATE = """\
+# mqtt-hub: every setting with its default. Restart the hub after a change.
+
+host = "{host}"      # address the embedded broker listens on; anything but loopback is yours to protect
+port = {port}             # TCP port of the embedded broker
+prefix = "{prefix}"       # first level of every topic
+quorum = {quorum}               # validators that must agree, digest for digest, before a verdict counts
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings in ``config.toml``."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    prefix: str = DEFAULT_PREFIX
+    quorum: int = 1
+
+
+class Home:
+    """Paths and settings of one hub."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_path = path / "config.toml"
+        self.accounts_path = path / "accounts.db"
+        self.archive_path = path / "archive.db"
+        self.tokens = path / "tokens"
+        self.workloads = path / "workloads"
+        self.nodes = path / "nodes"
+        self.port_path = path / "hub.port"
+
+    def create(self, config: Config) -> None:
+        """Make the directory; raises `ConfigurationError` when there is one already or none can be made."""
+        if self.config_path.exists():
+            raise ConfigurationError(f"{self.path} is a hub's home already", hint="choose another with --home")
+        try:
+            for directory in (self.path, self.tokens, self.workloads, self.nodes):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                directory.chmod(0o700)
+            self.config_path.write_text(_TEMPLATE.format(**{f.name: getattr(config, f.name) for f in fields(Config)}))
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.path}: {error.strerror}", hint="choose a directory this user may write, with --home"
+            ) from error
+
+    def config(self) -> Config:
+        """Read the settings; raises `ConfigurationError` naming the first that does not fit."""
+        try:
+            values = tomllib.loads(self.config_path.read_text())
+        except FileNotFoundError:
+            raise ConfigurationError(
+                f"{self.path} is no hub's home", hint=f"make one: mqtt-hub init --home {self.path}"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"{self.config_path}: {error}") from error
+        return _checked(values, self.config_path)
+
+    def running_port(self) -> int:
+        """Return the port of the hub that runs here, or the configured one."""
+        try:
+            return int(self.port_path.read_text())
+        except (OSError, ValueError):
+            return self.config().port
+
+    def token(self, name: str) -> str:
+        """Return the token kept here for one of this machine's own accounts (hub, observer)."""
+        try:
+            return (self.tokens / name).read_text().strip()
+        except OSError as error:
+            raise ConfigurationError(
+                f"no token for {name} in {self.tokens}", hint=f"mqtt-hub node rotate {name} makes a new one"
+            ) from error
+
+    def keep_token(self, name: str, token: str) -> Path:
+        """Write a token where only this user can read it; returns the file."""
+        path = self.tokens / name
+        write_private(path, token + "\n")
+        return path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the home for one running hub; raises `ConfigurationError` when another holds it."""
+        try:
+            descriptor = os.open(self.path / "hub.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise ConfigurationError(f"{self.path}: {error.strerror}", hint="this user must own the home") from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ConfigurationError(
+                    f"a hub is already running on {self.path}", hint="stop it first, or use another --home"
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that is never readable by others, not even for an instant; replaces it in one step."""
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def _checked(values: dict[str, Any], path: Path) -> Config:
+    known = {item.name: type(item.default) for item in fields(Config)}
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigurationError(f"{path}: unknown setting {name!r}", hint=f"known: {', '.join(known)}")
+        if type(value) is not known[name]:
+            raise ConfigurationError(f"{path}: {name} must be {known[name].__name__}, got {value!r}")
+    config = Config(**values)
+    if not 0 <= config.port <= 65535:
+        raise ConfigurationError(f"{path}: port must be 0 to 65535, got {config.port}")
+    if not 1 <= config.quorum <= 100:
+        raise ConfigurationError(f"{path}: quorum must be 1 to 100, got {config.quorum}")
+    if NAME.fullmatch(config.prefix) is None:
+        raise ConfigurationError(f"{path}: prefix must be one topic level of [A-Za-z0-9_-], got {config.prefix!r}")
+    return config

@@ -1,0 +1,83 @@
+"""Intake: the bytes that arrived become an `Accepted` or a `Rejected` entry. Pure: no I/O, no clock.
+
+::
+
+    (topic, payload, received_at, sender, refused) ──▶ Accepted(message) | Rejected(reason)
+
+Whatever the bytes are, nothing is raised and nothing vanishes: what cannot be accepted is archived with its
+reason. ``sender`` is the authenticated account, never what the payload says of itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mqtt_hub.protocol.codec import Message, decode, read_json
+from mqtt_hub.protocol.errors import ProtocolError
+from mqtt_hub.protocol.topics import parse
+
+__all__ = ["Accepted", "Entry", "Rejected", "reject", "take"]
+
+REASON_CHARACTERS_MAX = 400
+SEQ_MAX = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A message that follows the protocol and came from the account it names."""
+
+    message: Message
+    scope: str
+    payload: bytes
+    received_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What came instead; ``session`` and ``seq`` are set where the sender's own key could be read."""
+
+    sender: str
+    topic: str
+    payload: bytes
+    received_at: str
+    reason: str
+    session: int | None = None
+    seq: int | None = None
+
+
+Entry = Accepted | Rejected
+
+
+def take(topic: str, payload: bytes, received_at: str, *, sender: str, refused: str | None, prefix: str) -> Entry:
+    """Return the entry for one delivery; ``refused`` is the access rule's reason, if it had one."""
+    if refused is not None:
+        return _rejected(topic, payload, received_at, sender, f"access: {refused}")
+    try:
+        parsed = parse(topic, prefix=prefix)
+        return Accepted(decode(payload, parsed), parsed.scope, payload, received_at)
+    except ProtocolError as error:
+        return _rejected(topic, payload, received_at, sender, str(error))
+
+
+def reject(accepted: Accepted, topic: str, reason: str) -> Rejected:
+    """Return the same delivery as rejected, for a reason that only the hub's state can tell."""
+    message = accepted.message
+    return Rejected(message.sender, topic, accepted.payload, accepted.received_at, reason, message.session, message.seq)
+
+
+def _rejected(topic: str, payload: bytes, received_at: str, sender: str, reason: str) -> Rejected:
+    session, seq = _key(payload, sender)
+    return Rejected(sender, topic, payload, received_at, reason[:REASON_CHARACTERS_MAX], session, seq)
+
+
+def _key(payload: bytes, sender: str) -> tuple[int | None, int | None]:
+    """Return the sender's own (session, seq), so that the receipt can name what was rejected."""
+    try:
+        envelope = read_json(payload)
+    except ProtocolError:
+        return None, None
+    session, seq = envelope.get("session"), envelope.get("seq")
+    own = envelope.get("sender") == sender
+    if own and type(session) is int and type(seq) is int and 0 <= session <= SEQ_MAX and 0 < seq <= SEQ_MAX:
+        return session, seq
+    return None, None

@@ -1,0 +1,116 @@
+"""Which messages are in the archive: duplicates, gaps and receipts per session. Pure bookkeeping.
+
+::
+
+    claim(node, session, seq) ──▶ NEW (write it) | DUPLICATE (receipt again) | BEYOND (too far ahead)
+    commit(node, session, seq)      after the transaction
+    receipt(node, session)   ──▶ upto 41, highest 43, missing 42..42
+
+Claimed and committed are kept apart: a message that waits in a batch is no longer new, and not yet receipted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mqtt_hub.protocol.bodies import SeqRange, SessionReceipt
+
+__all__ = ["AHEAD_MAX", "Claim", "Ledger", "SeqSet"]
+
+AHEAD_MAX = 100_000  # how far beyond the last gapless seq a message may be: bounds the memory of a session
+MISSING_RANGES_MAX = 64
+
+
+class Claim(StrEnum):
+    """What a message's key turns out to be."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    BEYOND = "beyond"
+
+
+@dataclass(slots=True)
+class SeqSet:
+    """A set of seqs, dense from 1: all up to ``upto``, and those ``above`` it."""
+
+    upto: int = 0
+    above: set[int] = field(default_factory=set)
+
+    def __contains__(self, seq: int) -> bool:
+        return seq <= self.upto or seq in self.above
+
+    def add(self, seq: int) -> None:
+        """Add one seq and close the gap behind it where it was the last one missing."""
+        if seq <= self.upto:
+            return
+        self.above.add(seq)
+        while self.upto + 1 in self.above:
+            self.upto += 1
+            self.above.discard(self.upto)
+
+    def receipt(self, session: int) -> SessionReceipt:
+        """Return the set as a receipt; it covers the first `MISSING_RANGES_MAX` gaps and what lies between."""
+        missing: list[SeqRange] = []
+        highest = self.upto
+        for seq in sorted(self.above):
+            if seq > highest + 1:
+                if len(missing) == MISSING_RANGES_MAX:
+                    break
+                missing.append(SeqRange(highest + 1, seq - 1))
+            highest = seq
+        return SessionReceipt(session, self.upto, highest, tuple(missing))
+
+
+@dataclass(slots=True)
+class _Session:
+    claimed: SeqSet
+    committed: SeqSet
+
+
+class Ledger:
+    """The seqs of every session that the archive knows."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[tuple[str, int], _Session] = {}
+        self._moved: set[tuple[str, int]] = set()
+
+    def restore(self, node: str, session: int, upto: int, above: set[int]) -> None:
+        """Take a session as the archive has it, when the hub starts."""
+        self._sessions[node, session] = _Session(SeqSet(upto, set(above)), SeqSet(upto, set(above)))
+
+    def claim(self, node: str, session: int, seq: int) -> Claim:
+        """Say what this key is, and remember it as seen."""
+        state = self._sessions.setdefault((node, session), _Session(SeqSet(), SeqSet()))
+        if seq in state.claimed:
+            return Claim.DUPLICATE
+        if seq > state.claimed.upto + AHEAD_MAX:
+            return Claim.BEYOND
+        state.claimed.add(seq)
+        return Claim.NEW
+
+    def commit(self, node: str, session: int, seq: int) -> None:
+        """Note that the message is on disk."""
+        self._sessions[node, session].committed.add(seq)
+        self._moved.add((node, session))
+
+    def take_moved(self) -> set[tuple[str, int]]:
+        """Return the sessions in which something was committed since the last call."""
+        moved, self._moved = self._moved, set()
+        return moved
+
+    def upto(self, node: str, session: int) -> int:
+        """Return the last seq up to which all is committed."""
+        state = self._sessions.get((node, session))
+        return state.committed.upto if state else 0
+
+    def receipt(self, node: str, session: int) -> SessionReceipt:
+        """Return what a receipt for this session says now."""
+        state = self._sessions.get((node, session))
+        if state is None:
+            return SessionReceipt(session, 0, 0)
+        return state.committed.receipt(session)
+
+    def sessions(self, node: str) -> list[int]:
+        """Return the sessions known of a node, newest first."""
+        return sorted((number for name, number in self._sessions if name == node), reverse=True)

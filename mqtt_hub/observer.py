@@ -1,0 +1,117 @@
+"""A read-only client: what `mqtt-hub status` and `mqtt-hub tail` see, through MQTT like anybody else."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from mqtt_hub.home import Home
+from mqtt_hub.protocol.codec import Message, decode, to_json
+from mqtt_hub.protocol.errors import AccessDeniedError, BrokerUnavailableError, ProtocolError
+from mqtt_hub.protocol.table import HUB, MessageType
+from mqtt_hub.protocol.topics import VERSION, build, parse
+
+__all__ = ["Observer", "seen_line"]
+
+CONNECT_TIMEOUT_S = 5.0
+QUEUE_MESSAGES_MAX = 10_000  # a slow terminal loses the oldest lines, never the hub's time
+LINE_CHARACTERS_MAX = 400
+
+
+class Observer:
+    """A connection with the observer's token; use it with ``with``."""
+
+    def __init__(self, host: str, port: int, token: str, prefix: str) -> None:
+        self._host, self._port, self._prefix = host, port, prefix
+        self._queue: queue.Queue[tuple[str, bytes] | None] = queue.Queue(QUEUE_MESSAGES_MAX)
+        self._outcome: queue.Queue[bool] = queue.Queue()
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=f"observer-{secrets.token_hex(4)}", protocol=mqtt.MQTTv311
+        )
+        self._client.username_pw_set("observer", token)
+        self._client.on_connect = lambda _c, _u, _f, reason, _p: self._outcome.put(not reason.is_failure)
+        self._client.on_disconnect = lambda *_: self._queue.put(None)
+        self._client.on_message = self._on_message
+
+    @classmethod
+    def of(cls, home: Home) -> Self:
+        """Return the observer of the hub that runs on this home."""
+        config = home.config()
+        return cls(config.host, home.running_port(), home.token("observer"), config.prefix)
+
+    def __enter__(self) -> Self:
+        """Connect; raises `BrokerUnavailableError` or `AccessDeniedError`."""
+        try:
+            self._client.connect(self._host, self._port)
+            self._client.loop_start()
+            accepted = self._outcome.get(timeout=CONNECT_TIMEOUT_S)
+        except (OSError, queue.Empty) as error:
+            raise BrokerUnavailableError(
+                f"nobody answers at {self._host}:{self._port}", hint="start the hub: mqtt-hub serve"
+            ) from error
+        if not accepted:
+            raise AccessDeniedError(
+                "the hub refused the observer's token", hint="mqtt-hub node rotate observer makes a new one"
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Disconnect."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def hub_status(self) -> dict[str, Any]:
+        """Return `get_hub_status()` as the hub last published it."""
+        self._client.subscribe(build(MessageType.STATUS, HUB, prefix=self._prefix), qos=1)
+        for message in self._stream(CONNECT_TIMEOUT_S):
+            if message.body.hub:
+                status: dict[str, Any] = orjson.loads(message.body.hub)
+                return status
+        raise BrokerUnavailableError("the hub told no status", hint="is this a hub's broker?")
+
+    def messages(self, types: set[str]) -> Iterator[Message]:
+        """Yield messages as they pass until the connection ends; all types where none is named."""
+        self._client.subscribe(f"{self._prefix}/{VERSION}/#", qos=0)
+        for message in self._stream(None):
+            if not types or message.type in types:
+                yield message
+
+    def _stream(self, timeout_s: float | None) -> Iterator[Message]:
+        while True:
+            try:
+                item = self._queue.get(timeout=timeout_s)
+            except queue.Empty:
+                return
+            if item is None:
+                raise BrokerUnavailableError("the hub closed the connection")
+            topic, payload = item
+            try:
+                yield decode(payload, parse(topic, prefix=self._prefix))
+            except ProtocolError:
+                continue  # not ours to judge: the hub archives it with its reason
+
+    def _on_message(self, _client: mqtt.Client, _userdata: Any, raw: mqtt.MQTTMessage) -> None:
+        while True:
+            try:
+                self._queue.put_nowait((raw.topic, bytes(raw.payload)))
+            except queue.Full:
+                self._queue.get_nowait()
+            else:
+                return
+
+
+def seen_line(message: Message) -> str:
+    """Return a message as one line: time, sender, type, body (shortened)."""
+    body = to_json(message.body).decode()
+    seq = f"#{message.seq}" if message.seq is not None else ""
+    line = f"{message.sent_at[11:23]} {message.sender:<16} {message.type:<24}{seq:>6} {body}"
+    return line if len(line) <= LINE_CHARACTERS_MAX else line[: LINE_CHARACTERS_MAX - 1] + "…"

@@ -1,0 +1,44 @@
+"""Run a hub until it is told to stop: the process behind ``mqtt-hub serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from mqtt_hub.home import Config, Home, write_private
+from mqtt_hub.hub import CollaborativeKernelHub
+
+__all__ = ["serve"]
+
+
+def serve(home: Home, config: Config) -> None:
+    """Serve until SIGTERM or SIGINT, then stop cleanly; raises what the user can mend."""
+    with home.locked():
+        if sys.platform == "win32":
+            asyncio.run(_serve(home, config))
+        else:
+            import uvloop  # noqa: PLC0415 — not there on Windows
+
+            uvloop.run(_serve(home, config))
+
+
+async def _serve(home: Home, config: Config) -> None:
+    hub = CollaborativeKernelHub(home, config)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await hub.start()
+    try:
+        # Only now that it listens: whoever waits for the hub waits for this file.
+        write_private(home.port_path, f"{hub.source.port}\n")
+        told, failed = asyncio.create_task(stop.wait()), asyncio.create_task(hub.failure())
+        await asyncio.wait([told, failed], return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if failed.done():
+            failed.result()
+        failed.cancel()
+    finally:
+        home.port_path.unlink(missing_ok=True)
+        await hub.stop()

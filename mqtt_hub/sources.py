@@ -1,0 +1,108 @@
+"""The one seam into the hub: a subscription whose acknowledge is called after the commit.
+
+::
+
+    Source ──deliver(Delivery)──▶ hub … commit … ──▶ delivery.acknowledge()
+       ▲                                                │
+       └───────────── publish(topic, payload) ◀─────────┘
+
+Behind it stands the embedded broker, which hands messages over in process: the hub's acknowledge is what
+releases the publisher's PUBACK, so here PUBACK means archived. A client of an external broker fits the same
+seam: there the acknowledge is the PUBACK to that broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from mqtt_hub.accounts import AccountBook
+from mqtt_hub.broker import Account, Action, Credentials, Delivery, HubBroker
+from mqtt_hub.broker.access import may
+from mqtt_hub.protocol.errors import AccessDeniedError
+
+__all__ = ["Deliver", "EmbeddedSource", "Source"]
+
+Deliver = Callable[[Delivery], None]
+
+
+class Source(Protocol):
+    """Where messages come from and go to."""
+
+    async def start(self, deliver: Deliver) -> None:
+        """Begin to deliver; raises `ConfigurationError` or `BrokerUnavailableError`."""
+
+    async def stop(self) -> None:
+        """End every connection within a bounded time."""
+
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        """Send one message as the hub."""
+
+    async def shut_out(self, names: list[str]) -> None:
+        """End the live connections of accounts whose token is void."""
+
+    def counters(self) -> dict[str, int]:
+        """Return the transport's own counters."""
+
+
+class EmbeddedSource:
+    """The embedded broker, in this process, with accounts and the access rule in force."""
+
+    def __init__(self, host: str, port: int, *, accounts: AccountBook, prefix: str) -> None:
+        self._host, self._port = host, port
+        self._accounts = accounts
+        self._prefix = prefix
+        self._broker: HubBroker | None = None
+
+    @property
+    def port(self) -> int:
+        """The port the broker listens on; 0 before `start`."""
+        return self._broker.port if self._broker else 0
+
+    async def start(self, deliver: Deliver) -> None:
+        """Listen; raises `ConfigurationError` when the port is taken."""
+        self._broker = HubBroker(
+            {"listeners": {"default": {"type": "tcp", "bind": f"{self._host}:{self._port}"}}, "plugins": {}},
+            authenticate=self._authenticate,
+            may=self._may,
+            consumer=deliver,
+        )
+        await self._broker.start()
+
+    async def stop(self) -> None:
+        """Close the listener and every connection."""
+        if self._broker is not None:
+            await self._broker.shutdown()
+
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        """Route one message of the hub's own."""
+        if self._broker is not None:
+            self._broker.publish(topic, payload, qos=qos, retain=retain)
+
+    async def shut_out(self, names: list[str]) -> None:
+        """Close the connections of these accounts and forget their sessions."""
+        if self._broker is not None:
+            for name in names:
+                self._broker.forget_access(name)
+                await self._broker.disconnect(name, forget_session=True)
+
+    def counters(self) -> dict[str, int]:
+        """Return the broker's counters."""
+        return self._broker.counters() if self._broker else {}
+
+    async def _authenticate(self, credentials: Credentials) -> Account | None:
+        name, token = credentials.username, credentials.password
+        if not name or not token:
+            return None
+        try:
+            record = await asyncio.to_thread(self._accounts.verify, name, token)
+        except AccessDeniedError:
+            return None
+        # The sender owns its name: a node's client id is its name, so that a second one takes over, not joins.
+        if record.role in ("trainer", "validator") and credentials.client_id != name:
+            return None
+        return Account(record.name, record.role)
+
+    def _may(self, account: Account, action: Action, topic: str, retain: bool) -> str | None:  # noqa: FBT001 — broker's signature
+        return may(account.role, account.name, action.value, topic, retain=retain, prefix=self._prefix)

@@ -1,0 +1,107 @@
+"""The hub's workloads: files by digest, sent to nodes in chunks.
+
+A workload file opens with one line of JSON (kind, name, part, …; docs/workloads.md); to the hub the rest is
+opaque. Train parts go to everybody, hidden parts to validators only.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+
+from mqtt_hub.protocol.bodies import CHUNK_CHARACTERS_MAX, WorkloadChunk, WorkloadEntry
+from mqtt_hub.protocol.errors import ConfigurationError, ProtocolError
+from mqtt_hub.protocol.schema import checker
+from mqtt_hub.protocol.table import MessageType
+
+__all__ = ["StoredWorkload", "WorkloadStore"]
+
+FILE_BYTES_MAX = 64 * 1024 * 1024
+HEADER_BYTES_MAX = 64 * 1024
+CHUNK_BYTES = CHUNK_CHARACTERS_MAX // 4 * 3
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWorkload:
+    """One workload file and its line in the list."""
+
+    entry: WorkloadEntry
+    path: Path
+
+    @property
+    def type(self) -> MessageType:
+        """The message type its chunks travel as."""
+        return MessageType.WORKLOAD_HIDDEN if self.entry.part == "hidden" else MessageType.WORKLOAD
+
+    def chunks(self) -> Iterator[WorkloadChunk]:
+        """Yield the file in pieces of `CHUNK_BYTES`."""
+        data, entry = self.path.read_bytes(), self.entry
+        count = -(-len(data) // CHUNK_BYTES)
+        for index in range(count):
+            piece = data[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
+            yield WorkloadChunk(
+                entry.id, entry.kind, entry.name, entry.part, len(data), index, count, base64.b64encode(piece).decode()
+            )
+
+
+class WorkloadStore:
+    """The directory of workload files."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._stored: dict[str, StoredWorkload] = {}
+        for path in sorted(directory.glob("*.workload")):
+            self._take(path)
+
+    def add(self, data: bytes) -> StoredWorkload:
+        """Keep one workload file; raises `ConfigurationError` when it is none. Adding it again changes nothing."""
+        digest = sha256(data).hexdigest()
+        path = self._directory / f"{digest}.workload"
+        _entry(data, digest, "workload")
+        if not path.exists():
+            draft = path.with_suffix(".new")
+            draft.write_bytes(data)
+            draft.replace(path)
+        return self._take(path)
+
+    def refresh(self) -> None:
+        """Take up files that another process has added."""
+        for path in self._directory.glob("*.workload"):
+            if path.stem not in self._stored:
+                self._take(path)
+
+    def for_role(self, role: str, kinds: tuple[str, ...]) -> list[StoredWorkload]:
+        """Return what a node of that role may have: hidden parts are for validators only."""
+        return [
+            stored
+            for stored in self._stored.values()
+            if stored.entry.kind in kinds and (stored.entry.part == "train" or role == "validator")
+        ]
+
+    def _take(self, path: Path) -> StoredWorkload:
+        data = path.read_bytes()
+        stored = StoredWorkload(_entry(data, sha256(data).hexdigest(), path.name), path)
+        self._stored[stored.entry.id] = stored
+        return stored
+
+
+def _entry(data: bytes, digest: str, name: str) -> WorkloadEntry:
+    if len(data) > FILE_BYTES_MAX:
+        raise ConfigurationError(f"{name}: {len(data)} bytes, at most {FILE_BYTES_MAX}")
+    line, newline, _rest = data[:HEADER_BYTES_MAX].partition(b"\n")
+    try:
+        header = orjson.loads(line)
+        fields = {key: header[key] for key in ("kind", "name", "part")}
+        entry: WorkloadEntry = checker(WorkloadEntry)(fields | {"id": digest, "size_bytes": len(data)}, name)
+    except (orjson.JSONDecodeError, KeyError, TypeError, ProtocolError) as error:
+        raise ConfigurationError(
+            f"{name}: no workload file", hint="kernel-trainer workload import or record makes one"
+        ) from error
+    if not newline:
+        raise ConfigurationError(f"{name}: no workload file: its header does not end")
+    return entry
