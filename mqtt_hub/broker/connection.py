@@ -1,0 +1,225 @@
+"""One client's connection: what each packet does.
+
+::
+
+    CONNECT ─▶ admit (awaits the authenticator, touches no session) ─▶ will allowed? ─▶ open ─▶ CONNACK
+    then     PUBLISH ─▶ Exchange.accept ─▶ AckWindow       SUBSCRIBE, UNSUBSCRIBE ─▶ Exchange
+             PUBACK, PUBREC, PUBREL, PUBCOMP ─▶ Session    PINGREQ     DISCONNECT ─▶ close, no will
+
+The clock of a connection first waits for CONNECT, then for 1.5 times the keep-alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mqtt_hub.broker.gate import Peer, decided
+from mqtt_hub.broker.link import Link
+from mqtt_hub.broker.packets import (
+    PROTOCOL_LEVEL,
+    Connack,
+    Connect,
+    Disconnect,
+    MalformedPacketError,
+    Packet,
+    Pingreq,
+    Pingresp,
+    Puback,
+    Pubcomp,
+    Publish,
+    Pubrec,
+    Pubrel,
+    ReturnCode,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+    Will,
+)
+from mqtt_hub.broker.session import Session
+
+if TYPE_CHECKING:
+    from mqtt_hub.broker.desk import Desk
+
+__all__ = ["Connection"]
+
+_LOG = logging.getLogger("mqtt_hub.broker")
+_KEEP_ALIVE_FACTOR = 1.5  # 3.1.2.10
+
+
+class Connection(Link):
+    """A client from its first byte to its last."""
+
+    def __init__(self, desk: Desk, listener: str) -> None:
+        self._exchange = desk.exchange
+        super().__init__(self._exchange.limits, self._exchange.counters, desk.intake)
+        self._desk = desk
+        self.listener = listener
+        self.peer: Peer | None = None
+        self._session: Session | None = None
+        self._will: Will | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._keep_alive_s = 0
+
+    def opened(self) -> bool:
+        """Start the clock for CONNECT, if there is room for another connection."""
+        if not self._desk.enter(self):
+            return False
+        self._timer = self._loop.call_later(self._limits.connect_timeout_s, self._connect_timed_out)
+        return True
+
+    def drained(self) -> None:
+        """Let the session send on."""
+        if self._session is not None:
+            self._session.pump()
+
+    def ended(self, reason: str, *, will: bool) -> None:
+        """Detach the session, publish the will, tell who listens: in this order."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._desk.exit(self)
+        _LOG.info("connection %s:%s of %s ended: %s", *self.remote, self.peer or "nobody", reason)
+        session, self._session = self._session, None
+        if session is not None:
+            self._exchange.leave(session, self._loop.time())
+            if will and self._will is not None:
+                self._desk.fire_will(session.peer, self._will)
+            self._desk.announce_left(session.peer, reason)
+
+    # the clock
+
+    def _connect_timed_out(self) -> None:
+        self._counters.connect_timeouts += 1
+        self.close(f"no CONNECT accepted within {self._limits.connect_timeout_s} s", abort=True)
+
+    def _check_keep_alive(self) -> None:
+        now_s = self._loop.time()
+        if self._deaf:
+            self._heard_at_s = now_s
+        due_s = self._heard_at_s + _KEEP_ALIVE_FACTOR * self._keep_alive_s
+        if now_s < due_s:
+            self._timer = self._loop.call_at(due_s, self._check_keep_alive)
+            return
+        self._counters.keep_alive_expired += 1
+        self.close("nothing heard within 1.5 times the keep-alive", abort=True)
+
+    # CONNECT
+
+    async def _admit(self, connect: Connect) -> None:
+        if connect.level != PROTOCOL_LEVEL:
+            self._refuse(ReturnCode.UNACCEPTABLE_PROTOCOL_LEVEL, f"protocol level {connect.level}")
+            return
+        too_long = len(connect.client_id.encode()) > self._limits.client_id_bytes_max
+        if too_long or not (connect.client_id or connect.clean_session):  # 3.1.3.1
+            self._refuse(ReturnCode.IDENTIFIER_REJECTED, "client id too long, or empty with clean session 0")
+            return
+        peer = await self._desk.admit(connect, self.remote, self.listener)
+        if peer is None:
+            self._counters.logins_refused += 1
+            self._refuse(ReturnCode.NOT_AUTHORIZED, f"login as {connect.username!r}")
+            return
+        self.peer = peer
+        if connect.will is not None:
+            ask = partial(self._exchange.refusal, peer, connect.will.topic, retain=connect.will.retain)
+            reason = await decided(self._exchange.gate, ask)
+            if reason is not None:
+                self._counters.wills_refused += 1
+                self._refuse(ReturnCode.NOT_AUTHORIZED, f"last will of {peer}: {reason}")
+                return
+        if not self._closed:
+            self._open(connect, peer)
+
+    def _open(self, connect: Connect, peer: Peer) -> None:
+        opened = self._exchange.open_session(peer, clean=connect.clean_session)
+        if opened is None:
+            self._refuse(ReturnCode.SERVER_UNAVAILABLE, "too many sessions")
+            return
+        session, present = opened
+        self._session, self._will = session, connect.will
+        if self._timer is not None:
+            self._timer.cancel()
+        self._keep_alive_s = connect.keep_alive_s
+        if connect.keep_alive_s:
+            self._heard_at_s = self._loop.time()
+            self._check_keep_alive()
+        self.write(Connack(session_present=present, code=ReturnCode.ACCEPTED).encode())
+        session.attach(self, peer)
+        session.pump()
+        _LOG.info("connection %s:%s is %s", *self.remote, peer)
+        self._desk.announce_entered(peer)
+
+    def _refuse(self, code: int, why: str) -> None:
+        if not self._closed:
+            self.write(Connack(session_present=False, code=code).encode())
+            self.close(f"CONNECT refused: {why}")
+
+    # packets
+
+    def handle(self, packet: Packet) -> None:
+        """Act on the client's next packet."""
+        session = self._session
+        if session is None:
+            if not isinstance(packet, Connect):
+                name = type(packet).__name__.upper()
+                raise MalformedPacketError(f"the first packet is {name}, not CONNECT (3.1)")
+            self.wait_for(self._admit(packet))
+        elif isinstance(packet, Publish):
+            self._on_publish(session, packet)
+        elif isinstance(packet, Puback):
+            session.puback(packet.packet_id)
+        elif isinstance(packet, Pubrec):
+            session.pubrec(packet.packet_id)
+        elif isinstance(packet, Pubcomp):
+            session.pubcomp(packet.packet_id)
+        elif isinstance(packet, Pubrel):
+            session.received.pop(packet.packet_id, None)
+            self.write(Pubcomp(packet.packet_id).encode())
+        else:
+            self._handle_rare(session, packet)
+
+    def _handle_rare(self, session: Session, packet: Packet) -> None:
+        if isinstance(packet, Pingreq):
+            self.write(Pingresp().encode())
+        elif isinstance(packet, Subscribe):
+            self._on_subscribe(session, packet)
+        elif isinstance(packet, Unsubscribe):
+            self._exchange.unsubscribe(session, packet.filters)
+            self.write(Unsuback(packet.packet_id).encode())
+            self._desk.announce_unsubscribed(session.peer, packet)
+        elif isinstance(packet, Disconnect):
+            self.close("DISCONNECT", will=False)
+        else:
+            raise MalformedPacketError(f"a client may not send {type(packet).__name__.upper()} now")
+
+    async def decide(self, packet: Packet) -> None:
+        """Handle a packet as soon as plugins have answered."""
+
+        def step() -> None:
+            if not self._closed:
+                self.handle(packet)
+
+        await decided(self._exchange.gate, step)
+
+    def _on_publish(self, session: Session, packet: Publish) -> None:
+        if packet.qos == 2 and packet.packet_id in session.received:
+            self._window.repeat(packet.packet_id, session.received[packet.packet_id])
+            return
+        if packet.qos == 2 and len(session.received) >= self._limits.received_qos2_max:
+            self.close(f"more than {self._limits.received_qos2_max} QoS 2 messages without PUBREL")
+            return
+        refused = self._exchange.accept(session.peer, packet)
+        self._counters.messages_in += 1
+        self._desk.announce_message(session.peer, packet, refused)
+        delivery = self._window.hand_over(packet, session.peer, refused)
+        if packet.qos == 2:
+            session.received[packet.packet_id] = delivery
+
+    def _on_subscribe(self, session: Session, packet: Subscribe) -> None:
+        codes, retained = self._exchange.subscribe(session, packet.filters)
+        self.write(Suback(packet.packet_id, codes).encode())
+        for message, qos in retained:
+            session.deliver(message, qos, retain=True)
+        self._desk.announce_subscribed(session.peer, packet, codes)

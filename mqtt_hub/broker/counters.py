@@ -1,0 +1,37 @@
+"""What the broker counts: every message that moved, and every loss and refusal by its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["Counters"]
+
+
+@dataclass(slots=True)
+class Counters:
+    """Totals since the start of the broker."""
+
+    connections_total: int = 0
+    connections_refused: int = 0  # above connections_max
+    connect_timeouts: int = 0
+    logins_refused: int = 0
+    wills_refused: int = 0
+    malformed: int = 0
+    keep_alive_expired: int = 0
+    taken_over: int = 0
+    slow_readers: int = 0  # disconnected because their queue was full
+    messages_in: int = 0
+    messages_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    publishes_refused: int = 0
+    retained_refused: int = 0
+    sessions_expired: int = 0
+    dropped_queue_full: int = 0
+    dropped_slow_qos0: int = 0
+    dropped_deferred: int = 0
+    dropped_events: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Return every total by its name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}

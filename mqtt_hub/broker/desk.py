@@ -1,0 +1,180 @@
+"""Where connections come in and go out: who is let in, what is told, what is done when nobody can wait.
+
+The desk is all that a connection knows of the broker beside the exchange.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from amqtt.events import BrokerEvents
+
+from mqtt_hub.broker.connection import Connection
+from mqtt_hub.broker.exchange import Exchange
+from mqtt_hub.broker.gate import Peer, UndecidedError, decided
+from mqtt_hub.broker.identity import Account, Authenticator, Credentials
+from mqtt_hub.broker.intake import AckWindow, Intake
+from mqtt_hub.broker.packets import Connect, Publish, ReturnCode, Subscribe, Unsubscribe, Will
+from mqtt_hub.broker.plugins import PluginBridge
+
+__all__ = ["Desk", "Entered", "Left"]
+
+_LOG = logging.getLogger("mqtt_hub.broker")
+
+Entered = Callable[[Account, str], None]  # account, client id
+Left = Callable[[Account, str, str], None]  # account, client id, reason
+
+
+class Desk:
+    """All connections of one broker."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        intake: Intake,
+        bridge: PluginBridge,
+        *,
+        authenticate: Authenticator | None,
+        on_connected: Entered | None,
+        on_disconnected: Left | None,
+    ) -> None:
+        self.exchange = exchange
+        self.intake = intake
+        self.connections: dict[Connection, None] = {}
+        self.connections_max: dict[str, int] = {}  # of each listener that has a bound of its own
+        self._bridge = bridge
+        self._authenticate = authenticate
+        self._on_connected, self._on_disconnected = on_connected, on_disconnected
+        self._revocations = 0
+        self._deferred: deque[Callable[[], None]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+
+    # coming and going
+
+    def enter(self, connection: Connection) -> bool:
+        """Take a connection in; False above a bound."""
+        counters, limit = self.exchange.counters, self.connections_max.get(connection.listener, 0)
+        counters.connections_total += 1
+        full = len(self.connections) >= self.exchange.limits.connections_max
+        if limit and not full:
+            full = sum(other.listener == connection.listener for other in self.connections) >= limit
+        if full:
+            counters.connections_refused += 1
+            return False
+        self.connections[connection] = None
+        return True
+
+    def exit(self, connection: Connection) -> None:
+        """Forget an ended connection."""
+        self.connections.pop(connection, None)
+
+    async def admit(self, connect: Connect, remote: tuple[str, int], listener: str) -> Peer | None:
+        """Return who this CONNECT is, or None; no session is touched (defects S1, S4)."""
+        client_id = connect.client_id or f"auto-{secrets.token_hex(8)}"  # 3.1.3.1
+        profile = self._bridge.profile(connect, client_id, remote)
+        while True:  # again if an account was disconnected meanwhile: the answer may be out of date
+            revocations = self._revocations
+            if self._authenticate is None:
+                account = await self._bridge.authenticate(profile, listener)
+            else:
+                credentials = Credentials(connect.username, connect.password, client_id, remote[0])
+                account = await self._authenticate(credentials)
+            if revocations == self._revocations:
+                return None if account is None else Peer(account, client_id, profile)
+
+    def disconnect(self, account_name: str, *, forget_session: bool) -> int:
+        """End all connections of an account; return how many there were."""
+        self._revocations += 1
+        theirs = [
+            connection
+            for connection in self.connections
+            if connection.peer is not None and connection.peer.account.name == account_name
+        ]
+        for connection in theirs:
+            connection.close("disconnected by the broker")
+        if forget_session:
+            for session in list(self.exchange.sessions.values()):
+                if session.peer.account.name == account_name:
+                    self.exchange.forget(session)
+        return len(theirs)
+
+    # what nobody waits for
+
+    def run(self, step: Callable[[], None]) -> None:
+        """Do ``step`` now, or in turn after the plugins that it depends on have answered."""
+        if not self._deferred:
+            try:
+                return step()
+            except UndecidedError:
+                pass
+        if len(self._deferred) >= self.exchange.limits.deferred_messages_max:
+            self.exchange.counters.dropped_deferred += 1
+            return None
+        self._deferred.append(step)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.get_running_loop().create_task(self._catch_up())
+        return None
+
+    async def _catch_up(self) -> None:
+        while self._deferred:
+            try:
+                await decided(self.exchange.gate, self._deferred[0])
+            finally:
+                self._deferred.popleft()
+
+    def fire_will(self, peer: Peer, will: Will) -> None:
+        """Publish a will as its client would: access checked (defect S3), handed to the consumer."""
+        self.run(partial(self._publish_will, peer, Publish(*will)))
+
+    def _publish_will(self, peer: Peer, packet: Publish) -> None:
+        refused = self.exchange.accept(peer, packet)
+        self._bridge.fire_message(peer.client_id, packet, refused)
+        nobody = AckWindow(self.intake, lambda _: None, lambda: None)
+        nobody.close()
+        nobody.hand_over(packet, peer, refused)
+
+    # what is told
+
+    def announce_entered(self, peer: Peer) -> None:
+        """Tell that a client is connected."""
+        self._bridge.fire(BrokerEvents.CLIENT_CONNECTED, client_id=peer.client_id, client_session=peer.profile)
+        if self._on_connected is not None:
+            self._on_connected(peer.account, peer.client_id)
+
+    def announce_left(self, peer: Peer, reason: str) -> None:
+        """Tell that a client is gone; its will, if due, has been handed over before."""
+        self._bridge.fire(BrokerEvents.CLIENT_DISCONNECTED, client_id=peer.client_id, client_session=peer.profile)
+        if self._on_disconnected is not None:
+            self._on_disconnected(peer.account, peer.client_id, reason)
+
+    def announce_message(self, peer: Peer, packet: Publish, refused: str | None) -> None:
+        """Tell plugins that a message came."""
+        self._bridge.fire_message(peer.client_id, packet, refused)
+
+    def announce_subscribed(self, peer: Peer, packet: Subscribe, codes: tuple[int, ...]) -> None:
+        """Tell plugins which filters were granted."""
+        for (name, _), code in zip(packet.filters, codes, strict=True):
+            if code != ReturnCode.SUBSCRIPTION_REFUSED:
+                self._bridge.fire(BrokerEvents.CLIENT_SUBSCRIBED, client_id=peer.client_id, topic=name, qos=code)
+
+    def announce_unsubscribed(self, peer: Peer, packet: Unsubscribe) -> None:
+        """Tell plugins which filters were given up."""
+        for name in packet.filters:
+            self._bridge.fire(BrokerEvents.CLIENT_UNSUBSCRIBED, client_id=peer.client_id, topic=name)
+
+    async def close(self) -> None:
+        """End all connections without their wills (the broker goes, not they), and what still runs."""
+        everybody = list(self.connections)
+        for connection in everybody:
+            connection.close("the broker stops", abort=True, will=False)
+        for connection in everybody:
+            await connection.wait_closed()
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+        await self._bridge.finish()

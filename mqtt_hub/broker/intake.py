@@ -1,0 +1,169 @@
+"""The in-process consumer, whose acknowledge releases the publisher's PUBACK.
+
+::
+
+    PUBLISH ──▶ AckWindow.hand_over ──▶ consumer(Delivery) … commit … delivery.acknowledge()
+                    │ in order of arrival, bounded                          │
+    PUBACK / PUBREC ◀───────────────────────────────────────────────────────┘
+
+A PUBACK therefore means what the consumer's commit means. Acknowledgements leave in the order in which the
+messages came (MQTT 3.1.1, 4.6), whatever the order of ``acknowledge``. At a bound the window is ``full``: its
+connection stops reading and is resumed when there is room again; nothing is dropped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+from mqtt_hub.broker.gate import Peer
+from mqtt_hub.broker.limits import Limits
+from mqtt_hub.broker.packets import Puback, Publish, Pubrec
+
+__all__ = ["AckWindow", "Consumer", "Delivery", "Intake"]
+
+
+class Delivery:
+    """A message that a client sent (or left as its will), accepted and routed, or refused."""
+
+    __slots__ = (
+        "_acknowledged",
+        "_packet_id",
+        "_window",
+        "client_id",
+        "payload",
+        "qos",
+        "refused",
+        "retain",
+        "sender",
+        "topic",
+    )
+
+    def __init__(self, packet: Publish, peer: Peer, refused: str | None, window: AckWindow) -> None:
+        self.topic = packet.topic
+        self.payload = packet.payload
+        self.qos = packet.qos
+        self.retain = packet.retain
+        self.sender = peer.account.name
+        self.client_id = peer.client_id
+        self.refused = refused  # why it was not routed, or None
+        self._packet_id = packet.packet_id
+        self._window = window
+        self._acknowledged = False
+
+    def acknowledge(self) -> None:
+        """Say that the message is safe; due for every delivery of any QoS, refused ones and wills too.
+
+        Called on the loop's thread. A second call and one after the end of the connection do no harm.
+        """
+        if not self._acknowledged:
+            self._acknowledged = True
+            self._window.release()
+
+    def move_to(self, window: AckWindow) -> None:
+        """Answer on another connection, to which its sender has moved meanwhile."""
+        if window is not self._window:
+            window.adopt(self, self._window)
+            self._window = window
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether ``acknowledge`` has been called."""
+        return self._acknowledged
+
+    def reply(self) -> bytes:
+        """Return the packet that tells the publisher, none for QoS 0."""
+        if self.qos == 1:
+            return Puback(self._packet_id).encode()
+        return Pubrec(self._packet_id).encode() if self.qos else b""
+
+
+Consumer: TypeAlias = Callable[[Delivery], None]
+
+
+class Intake:
+    """The consumer and what it has not acknowledged, over all connections."""
+
+    def __init__(self, consumer: Consumer | None, limits: Limits) -> None:
+        self.consumer = consumer
+        self.limits = limits
+        self.unacknowledged = 0
+        self.stalled: dict[AckWindow, None] = {}  # in the order in which they stalled
+
+    @property
+    def full(self) -> bool:
+        """Whether all connections together have reached the bound."""
+        return self.unacknowledged >= self.limits.unacknowledged_total_max
+
+    def resume_one(self) -> None:
+        """Let the longest-waiting window go on."""
+        window = next(iter(self.stalled), None)
+        if window is not None and not window.full:
+            del self.stalled[window]
+            window.resume()
+
+
+class AckWindow:
+    """What one connection has handed to the consumer and may not be told yet."""
+
+    def __init__(self, intake: Intake, write: Callable[[bytes], None], resume: Callable[[], None]) -> None:
+        self._intake = intake
+        self._write: Callable[[bytes], None] | None = write
+        self._pending: deque[Delivery] = deque()
+        self.resume = resume
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more may be handed over now."""
+        intake = self._intake
+        return len(self._pending) >= intake.limits.unacknowledged_messages_max or intake.full
+
+    def stall(self) -> None:
+        """Ask to be resumed when there is room."""
+        self._intake.stalled[self] = None
+
+    def hand_over(self, packet: Publish, peer: Peer, refused: str | None) -> Delivery | None:
+        """Give a message to the consumer; without one it is acknowledged at once and there is no Delivery."""
+        consumer = self._intake.consumer
+        if consumer is None:
+            if packet.qos and self._write is not None:
+                acknowledgement = Puback if packet.qos == 1 else Pubrec
+                self._write(acknowledgement(packet.packet_id).encode())
+            return None
+        delivery = Delivery(packet, peer, refused, self)
+        self._pending.append(delivery)
+        self._intake.unacknowledged += 1
+        consumer(delivery)
+        return delivery
+
+    def repeat(self, packet_id: int, delivery: Delivery | None) -> None:
+        """Answer a QoS 2 message that came again: now, or when its first delivery is acknowledged."""
+        if delivery is not None and not delivery.acknowledged:
+            delivery.move_to(self)
+        elif self._write is not None:
+            self._write(Pubrec(packet_id).encode())
+
+    def adopt(self, delivery: Delivery, former: AckWindow) -> None:
+        """Take over a delivery from the earlier connection of the same session."""
+        former._pending.remove(delivery)
+        self._pending.append(delivery)
+
+    def release(self) -> None:
+        """Write the acknowledgements that are due, in order."""
+        pending, intake = self._pending, self._intake
+        while pending and pending[0].acknowledged:
+            delivery = pending.popleft()
+            intake.unacknowledged -= 1
+            if self._write is not None and delivery.qos:
+                self._write(delivery.reply())
+        if self in intake.stalled and not self.full:
+            del intake.stalled[self]
+            self.resume()
+        elif not intake.full:
+            intake.resume_one()
+
+    def close(self) -> None:
+        """Forget the connection: later acknowledgements are counted, but not written."""
+        self._write = None
+        self._intake.stalled.pop(self, None)

@@ -1,0 +1,35 @@
+"""A message on its way through the broker, encoded once for all its receivers."""
+
+from __future__ import annotations
+
+from mqtt_hub.broker.packets import publish_head
+
+__all__ = ["Message"]
+
+
+class Message:
+    """Topic and payload with the publisher's QoS.
+
+    Receivers of one QoS get the same bytes but for the packet id, so the bytes before it are built once per
+    combination of flags and shared.
+    """
+
+    __slots__ = ("_heads", "payload", "qos", "raw_topic", "retain", "size_bytes", "topic")
+
+    def __init__(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.raw_topic = topic.encode()
+        self.size_bytes = len(self.raw_topic) + len(payload)
+        self._heads: dict[int, bytes] = {}
+
+    def head(self, qos: int, *, retain: bool = False, dup: bool = False) -> bytes:
+        """Return the bytes of its PUBLISH before the packet id."""
+        flags = dup << 3 | qos << 1 | retain
+        head = self._heads.get(flags)
+        if head is None:
+            head = publish_head(self.raw_topic, len(self.payload), qos=qos, retain=retain, dup=dup)
+            self._heads[flags] = head
+        return head

@@ -1,0 +1,230 @@
+"""What the broker keeps for one client, connected or not: subscriptions, queue, in-flight window.
+
+::
+
+    deliver ──▶ QoS 0 ──▶ outlet (or, while the reader is behind, a bounded backlog: oldest dropped)
+            └─▶ QoS 1/2 ──▶ queue ──▶ window ──▶ outlet
+                          (bounded)   PUBLISH ── PUBACK ──────────────▶ done
+                                      PUBLISH ── PUBREC ── PUBREL ── PUBCOMP ──▶ done
+
+No I/O: the connection is an `Outlet`. When a client returns, what is in the window goes out again first, in
+the old order, with DUP and the old packet ids (MQTT 3.1.1, 4.4); then the queue.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Protocol
+
+from mqtt_hub.broker.counters import Counters
+from mqtt_hub.broker.limits import Limits
+from mqtt_hub.broker.message import Message
+from mqtt_hub.broker.packets import Pubrel
+
+if TYPE_CHECKING:
+    from mqtt_hub.broker.gate import Peer
+    from mqtt_hub.broker.intake import Delivery
+
+__all__ = ["Outlet", "Session"]
+
+_PACKET_ID_MAX = 0xFFFF
+
+
+class Outlet(Protocol):
+    """The connected side of a session."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes messages now; if not, it calls ``Session.pump`` when it does again."""
+
+    def write(self, *parts: bytes) -> None:
+        """Send bytes with those of the same loop turn."""
+
+    def close(self, reason: str) -> None:
+        """End the connection and detach the session."""
+
+    def overflow(self) -> None:
+        """Be told that the session's queue is full because the client does not read."""
+
+
+class _InFlight:
+    """A QoS 1 or 2 message that the client has not taken over yet."""
+
+    __slots__ = ("message", "qos", "released", "retain")
+
+    def __init__(self, message: Message, qos: int, retain: bool) -> None:  # noqa: FBT001 — on the hot path
+        self.message, self.qos, self.retain = message, qos, retain
+        self.released = False  # PUBREC has come, PUBREL is out
+
+
+class Session:
+    """State of one (account, client id); ``persistent`` outlives the connection (CONNECT with clean=0)."""
+
+    __slots__ = (
+        "_backlog",
+        "_backlog_bytes",
+        "_counters",
+        "_inflight",
+        "_last_packet_id",
+        "_limits",
+        "_queue",
+        "_queue_bytes",
+        "_resend",
+        "disconnected_at_s",
+        "outlet",
+        "peer",
+        "persistent",
+        "received",
+        "subscriptions",
+    )
+
+    def __init__(self, peer: Peer, *, persistent: bool, limits: Limits, counters: Counters) -> None:
+        self.peer = peer
+        self.persistent = persistent
+        self.outlet: Outlet | None = None
+        self.disconnected_at_s: float | None = None
+        self.subscriptions: dict[str, int] = {}
+        self.received: dict[int, Delivery | None] = {}  # QoS 2 packet ids until their PUBREL
+        self._limits, self._counters = limits, counters
+        self._inflight: dict[int, _InFlight] = {}
+        self._last_packet_id = 0
+        self._resend: deque[int] = deque()
+        self._queue: deque[tuple[Message, int, bool]] = deque()
+        self._queue_bytes = 0
+        self._backlog: deque[tuple[Message, bool]] = deque()
+        self._backlog_bytes = 0
+
+    @property
+    def key(self) -> Hashable:
+        """Account name and client id: two accounts never share a session."""
+        return self.peer.key
+
+    @property
+    def queued_messages(self) -> int:
+        """How many QoS 1 and 2 messages wait for the window."""
+        return len(self._queue)
+
+    @property
+    def inflight_messages(self) -> int:
+        """How many QoS 1 and 2 messages the client has been sent and has not taken over."""
+        return len(self._inflight)
+
+    def attach(self, outlet: Outlet, peer: Peer) -> None:
+        """Connect the client; call ``pump`` when it may be sent messages."""
+        self.outlet, self.peer = outlet, peer
+        self.disconnected_at_s = None
+        self._resend = deque(self._inflight)
+
+    def detach(self, now_s: float) -> None:
+        """Disconnect the client; QoS 0 that it has not read is lost, as MQTT has it."""
+        self.outlet = None
+        self.disconnected_at_s = now_s
+        self._resend.clear()
+        self._backlog.clear()
+        self._backlog_bytes = 0
+
+    def deliver(self, message: Message, qos: int, *, retain: bool = False) -> None:
+        """Send a message now or when the client takes it; within the bounds of ``Limits``."""
+        outlet = self.outlet
+        if qos == 0:
+            if outlet is None:
+                return
+            if outlet.ready and not self._backlog:
+                self._counters.messages_out += 1
+                outlet.write(message.head(0, retain=retain), message.payload)
+            else:
+                self._put_back(message, retain=retain)
+        elif (
+            outlet is not None
+            and not self._queue
+            and not self._resend
+            and len(self._inflight) < self._limits.inflight_messages_max
+            and outlet.ready
+        ):
+            self._launch(outlet, message, qos, retain=retain)
+        else:
+            self._enqueue(message, qos, retain=retain)
+
+    def pump(self) -> None:
+        """Send what waits, as far as the outlet and the window take it."""
+        outlet = self.outlet
+        if outlet is None:
+            return
+        while self._resend and outlet.ready:
+            self._send_again(outlet, self._resend.popleft())
+        while self._backlog and outlet.ready:
+            message, retain = self._backlog.popleft()
+            self._backlog_bytes -= message.size_bytes
+            self._counters.messages_out += 1
+            outlet.write(message.head(0, retain=retain), message.payload)
+        if self._resend:
+            return
+        while self._queue and outlet.ready and len(self._inflight) < self._limits.inflight_messages_max:
+            message, qos, retain = self._queue.popleft()
+            self._queue_bytes -= message.size_bytes
+            self._launch(outlet, message, qos, retain=retain)
+
+    def puback(self, packet_id: int) -> None:
+        """Take a QoS 1 message out of the window; an unknown id is ignored."""
+        sent = self._inflight.get(packet_id)
+        if sent is not None and sent.qos == 1:
+            del self._inflight[packet_id]
+            if self._queue:
+                self.pump()
+
+    def pubrec(self, packet_id: int) -> None:
+        """Release a QoS 2 message; an unknown id is released too, so that the client forgets it."""
+        sent = self._inflight.get(packet_id)
+        if sent is not None and sent.qos == 2:
+            sent.released = True
+        if self.outlet is not None:
+            self.outlet.write(Pubrel(packet_id).encode())
+
+    def pubcomp(self, packet_id: int) -> None:
+        """Take a released QoS 2 message out of the window; an unknown id is ignored."""
+        sent = self._inflight.get(packet_id)
+        if sent is not None and sent.released:
+            del self._inflight[packet_id]
+            if self._queue:
+                self.pump()
+
+    def _launch(self, outlet: Outlet, message: Message, qos: int, *, retain: bool) -> None:
+        packet_id = self._last_packet_id
+        while True:  # ends: the window is far smaller than the range of packet ids
+            packet_id = packet_id % _PACKET_ID_MAX + 1
+            if packet_id not in self._inflight:
+                break
+        self._last_packet_id = packet_id
+        self._inflight[packet_id] = _InFlight(message, qos, retain)
+        self._counters.messages_out += 1
+        outlet.write(message.head(qos, retain=retain), packet_id.to_bytes(2, "big"), message.payload)
+
+    def _send_again(self, outlet: Outlet, packet_id: int) -> None:
+        sent = self._inflight.get(packet_id)
+        if sent is None:  # acknowledged meanwhile
+            return
+        if sent.released:
+            outlet.write(Pubrel(packet_id).encode())
+        else:
+            head = sent.message.head(sent.qos, retain=sent.retain, dup=True)
+            outlet.write(head, packet_id.to_bytes(2, "big"), sent.message.payload)
+
+    def _enqueue(self, message: Message, qos: int, *, retain: bool) -> None:
+        limits = self._limits
+        self._queue.append((message, qos, retain))
+        self._queue_bytes += message.size_bytes
+        if len(self._queue) <= limits.queue_messages_max and self._queue_bytes <= limits.queue_bytes_max:
+            return
+        if self.outlet is not None:
+            self.outlet.overflow()
+        while len(self._queue) > limits.queue_messages_max or self._queue_bytes > limits.queue_bytes_max:
+            self._queue_bytes -= self._queue.popleft()[0].size_bytes
+            self._counters.dropped_queue_full += 1
+
+    def _put_back(self, message: Message, *, retain: bool) -> None:
+        self._backlog.append((message, retain))
+        self._backlog_bytes += message.size_bytes
+        while self._backlog_bytes > self._limits.qos0_backlog_bytes_max:
+            self._backlog_bytes -= self._backlog.popleft()[0].size_bytes
+            self._counters.dropped_slow_qos0 += 1
