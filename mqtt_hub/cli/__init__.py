@@ -1,0 +1,36 @@
+"""``mqtt-hub``: the hub side's command line. Parse, call, print; no logic.
+
+::
+
+    init   serve   status   tail          a hub and a look at it
+    node   add list revoke rotate         who may connect
+    spawn  demo                           many nodes; the whole thing in a minute
+    broker --open                         just the embedded broker, for trying it with any client
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 access denied, 4 no broker there, 5 archive.
+"""
+
+from __future__ import annotations
+
+import click
+
+from mqtt_hub.cli import home as home_commands
+from mqtt_hub.cli import look, nodes, run
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mqtt-hub")
+def main() -> None:
+    """A hub for a fleet of machines that search for OS kernel policies and share what they learn over MQTT."""
+
+
+main.add_command(home_commands.init)
+main.add_command(nodes.node)
+main.add_command(run.serve)
+main.add_command(run.broker)
+main.add_command(run.spawn)
+main.add_command(run.demo)
+main.add_command(look.status)
+main.add_command(look.tail)

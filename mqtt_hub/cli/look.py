@@ -1,0 +1,70 @@
+"""``mqtt-hub status`` and ``mqtt-hub tail``: a look at a running hub, as its observer."""
+
+from __future__ import annotations
+
+import click
+import orjson
+
+from mqtt_hub.cli.common import home_option, one_line_errors
+from mqtt_hub.home import Home
+from mqtt_hub.observer import Observer, seen_line
+
+__all__ = ["status", "tail"]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, as get_hub_status() gives it.")
+@home_option
+@one_line_errors
+def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes flags so
+    """Show what the running hub says of itself: nodes, traffic, knowledge, sizes."""
+    with Observer.of(home) as observer:
+        report = observer.hub_status()
+    if as_json:
+        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        return
+    messages, components = report["messages"], report["components"]
+    click.echo(f"hub {report['state']}, up {report['uptime_s']:.0f} s, port {report['port']}")
+    for name, specialization in report["connected_nodes"].items():
+        click.echo(f"  {name:<24} {specialization}")
+    click.echo(
+        f"messages: {messages['accepted']} accepted, {messages['rejected']} rejected, {messages['per_second']} a second"
+    )
+    for type_, count in messages["by_type"].items():
+        click.echo(f"  {type_:<24} {count}")
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(components.items())) or "none"
+    click.echo(f"components: {verdicts}; patterns: {report['patterns']}; code: {report['code']}")
+    click.echo(f"active collaborations: {report['active_collaborations']}; archive: {report['archive_bytes']} bytes")
+
+
+@click.command()
+@click.option("--type", "types", multiple=True, help="Only this message type (repeatable), e.g. TEST_RESULT.")
+@click.option("--count", type=click.IntRange(1), help="Stop after so many messages.")
+@home_option
+@one_line_errors
+def tail(types: tuple[str, ...], count: int | None, home: Home) -> None:
+    """Show traffic as it passes, coloured by type; Ctrl-C ends it.
+
+    \b
+    The same with any client:
+      mosquitto_sub -p 1883 -u observer -P "$(cat ~/.mqtt-hub/tokens/observer)" -t 'kernel/v1/#' -v
+    """  # noqa: D301 — click's \b keeps the lines apart
+    wanted = {type_.upper() for type_ in types}
+    with Observer.of(home) as observer:
+        for number, message in enumerate(observer.messages(wanted), 1):
+            click.secho(seen_line(message), fg=_COLOURS.get(message.type.value))
+            if number == count:
+                return
+
+
+_COLOURS = {
+    "PATTERN_SHARE": "cyan",
+    "CODE_SHARE": "blue",
+    "COLLABORATION_REQUEST": "yellow",
+    "COLLABORATION_RESPONSE": "yellow",
+    "OS_COMPONENT_SHARE": "magenta",
+    "TEST_RESULT": "green",
+    "LOG": "bright_black",
+    "PROGRESS": "bright_black",
+    "RECEIPT": "bright_black",
+}

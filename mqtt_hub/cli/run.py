@@ -1,0 +1,115 @@
+"""``mqtt-hub serve``, ``broker``, ``spawn``, ``demo``: what runs until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from mqtt_hub.broker import serve_open
+from mqtt_hub.cli.common import home_option, one_line_errors
+from mqtt_hub.demo import run_demo
+from mqtt_hub.home import DEFAULT_PORT, Home
+from mqtt_hub.live import LiveLines, node_line
+from mqtt_hub.protocol.log import log_to
+from mqtt_hub.serve import serve as serve_hub
+from mqtt_hub.spawn import NodePlan, Supervisor, enlist
+
+__all__ = ["broker", "demo", "serve", "spawn"]
+
+
+@click.command()
+@home_option
+@click.option("--port", type=click.IntRange(0, 65535), help="Instead of the configured port; 0 picks a free one.")
+@click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard error.")
+@one_line_errors
+def serve(home: Home, port: int | None, log_file: Path | None) -> None:
+    """Run the hub with its embedded broker until SIGTERM or Ctrl-C."""
+    config = home.config()
+    log_to(log_file)
+    serve_hub(home, config if port is None else replace(config, port=port))
+
+
+@click.command()
+@click.option("--open", "open_", is_flag=True, required=True, help="No accounts: anybody on this machine may connect.")
+@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True)
+@one_line_errors
+def broker(open_: bool, port: int) -> None:  # noqa: ARG001, FBT001 — the flag is there to be typed
+    """Run just the embedded MQTT 3.1.1 broker, open, on loopback only: for trying it with any client.
+
+    \b
+    Example:
+      mqtt-hub broker --open --port 1883
+      mosquitto_sub -t 'try/#' -v          (another terminal)
+      mosquitto_pub -t try/it -m hello
+    """  # noqa: D301 — click's \b keeps the lines apart
+    log_to()
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve_open(port, started=lambda bound: click.echo(f"listening on 127.0.0.1:{bound}")))
+
+
+@click.command()
+@click.option("-n", "--nodes", type=click.IntRange(1, 1000), default=4, show_default=True, help="How many nodes.")
+@click.option("--role", type=click.Choice(["trainer", "validator"]), default="trainer", show_default=True)
+@click.option("--specialization", default="memory_management", show_default=True)
+@click.option("--name", default="", help="Names are NAME_1, NAME_2, …; AI_Node or Validator by default.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Node K searches with seed SEED + K.")
+@click.option("--evaluations", type=click.IntRange(1), help="Each trainer stops after so many evaluations.")
+@home_option
+@one_line_errors
+def spawn(
+    nodes: int, role: str, specialization: str, name: str, seed: int, evaluations: int | None, home: Home
+) -> None:
+    """Run nodes as subprocesses of this one, restart those that crash, stop all on Ctrl-C.
+
+    \b
+    Example (the hub runs in another terminal: mqtt-hub serve):
+      mqtt-hub spawn -n 4
+      mqtt-hub spawn -n 1 --role validator
+    """  # noqa: D301 — click's \b keeps the lines apart
+    config = home.config()
+    stem = name or {"trainer": "AI_Node", "validator": "Validator"}[role]
+    budget = ("--evaluations", str(evaluations)) if evaluations and role == "trainer" else ()
+    plans = [
+        NodePlan(f"{stem}_{number}", role, specialization, ("--seed", str(seed + number), *budget))
+        for number in range(1, nodes + 1)
+    ]
+    enlist(home, plans)
+    supervisor = Supervisor(home, plans, host=config.host, port=home.running_port(), prefix=config.prefix)
+    live = LiveLines()
+    supervisor.start()
+    try:
+        while supervisor.running():
+            supervisor.poll()
+            live.show([node_line(child) for child in supervisor.children])
+            time.sleep(0.5)
+        live.show([node_line(child) for child in supervisor.children])
+    except KeyboardInterrupt:
+        click.echo("stopping")
+    finally:
+        supervisor.stop()
+
+
+@click.command()
+@click.option("--seconds", type=click.IntRange(5, 86_400), default=60, show_default=True, help="How long to search.")
+@click.option("--nodes", type=click.IntRange(1, 64), default=4, show_default=True, help="How many trainers.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep everything here; a temporary directory by default.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of progress and summary.")
+@one_line_errors
+def demo(seconds: int, nodes: int, seed: int, home: Path | None, as_json: bool) -> None:  # noqa: FBT001 — click passes flags so
+    """Run the whole thing once: a hub, trainers and a validator search, share, prove and archive.
+
+    \b
+    Example:
+      mqtt-hub demo --seconds 60 --nodes 4
+    """  # noqa: D301 — click's \b keeps the lines apart
+    run_demo(seconds=seconds, nodes=nodes, seed=seed, home=home, as_json=as_json)

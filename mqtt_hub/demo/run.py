@@ -1,0 +1,190 @@
+"""Starts the parts, watches them, stops them in order."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+import orjson
+
+from mqtt_hub.archive import queries
+from mqtt_hub.archive.schema import open_read_only
+from mqtt_hub.cli.home import create_home
+from mqtt_hub.demo.summary import NodeSent, Summary, summarize
+from mqtt_hub.demo.text import render
+from mqtt_hub.home import Config, Home
+from mqtt_hub.live import LiveLines, node_line
+from mqtt_hub.protocol.errors import ConfigurationError, MqttHubError
+from mqtt_hub.spawn import NodePlan, Supervisor, enlist
+from mqtt_hub.workload_store import WorkloadStore
+
+__all__ = ["run_demo"]
+
+START_S = 30.0  # for the hub to listen, and for every node to be accepted
+JUDGE_S = 30.0  # for the validator to finish once the trainers have stopped
+HELPER_S = 60.0
+SPECIALIZATION = "memory_management"
+
+
+def run_demo(*, seconds: int, nodes: int, seed: int, home: Path | None, as_json: bool) -> None:
+    """Run the demo and print its summary; raises what the user can mend."""
+    place = Home(home.expanduser().absolute() if home else Path(tempfile.mkdtemp(prefix="mqtt-hub-demo-")))
+    show = LiveLines() if not as_json else None
+    plans = [NodePlan("Validator_1", "validator", SPECIALIZATION)] + [
+        NodePlan(f"AI_Node_{number}", "trainer", SPECIALIZATION, ("--seed", str(seed + number)))
+        for number in range(1, nodes + 1)
+    ]
+    if show:
+        click.echo(f"home: {place.path}")
+    create_home(place, Config(port=0))
+    _add_bundled_workloads(place)
+    enlist(place, plans)
+    with _terminable(), _hub(place) as hub:
+        port = place.running_port()
+        if show:
+            click.echo(f"hub:  127.0.0.1:{port}")
+        supervisor = Supervisor(place, plans, host="127.0.0.1", port=port, prefix=place.config().prefix)
+        supervisor.start()
+        try:
+            searched_s = _watch(place, hub, supervisor, seconds, show)
+            if show:
+                click.echo("stopping the trainers, waiting for the last verdicts")
+            supervisor.stop(only_role="trainer")
+            _await_verdicts(place, supervisor)
+        finally:
+            supervisor.stop()
+    summary = summarize(place, seconds=searched_s, seed=seed, sent=[_sent(place, plan) for plan in plans])
+    _print(summary, place, as_json=as_json)
+
+
+def _watch(
+    home: Home, hub: subprocess.Popen[bytes], supervisor: Supervisor, seconds: int, show: LiveLines | None
+) -> float:
+    """Show the nodes at work for so long from the moment all are accepted; returns how long it was."""
+    db = open_read_only(home.archive_path)
+    began = time.monotonic()
+    all_ready_at: float | None = None
+    while True:
+        supervisor.poll()
+        if hub.poll() is not None:
+            raise MqttHubError(f"the hub ended with code {hub.returncode}", hint=f"see {home.path / 'hub.log'}")
+        now = time.monotonic()
+        if all_ready_at is None:
+            ready = sum(row.state == "ready" and row.role != "hub" for row in queries.nodes(db))
+            if ready == len(supervisor.children) or now - began > START_S:
+                all_ready_at = now
+        elif now - all_ready_at >= seconds or not supervisor.running():
+            db.close()
+            return now - all_ready_at
+        if show:
+            head = "starting" if all_ready_at is None else f"{now - all_ready_at:4.0f} s of {seconds}"
+            show.show(
+                [node_line(child) for child in supervisor.children]
+                + [f"{head}: {_traffic(queries.messages_by_type(db), queries.components_by_verdict(db))}"]
+            )
+        time.sleep(0.5)
+
+
+def _traffic(types: dict[str, int], verdicts: dict[str, int]) -> str:
+    return (
+        f"{sum(types.values())} messages, {types.get('PATTERN_SHARE', 0)} patterns,"
+        f" {types.get('CODE_SHARE', 0)} programs,"
+        f" components {verdicts.get('accepted', 0)} accepted, {verdicts.get('pending', 0)} pending"
+    )
+
+
+def _await_verdicts(home: Home, supervisor: Supervisor) -> None:
+    """Let the validator finish what was submitted."""
+    db = open_read_only(home.archive_path)
+    deadline = time.monotonic() + JUDGE_S
+    while queries.components_by_verdict(db).get("pending", 0) and time.monotonic() < deadline:
+        supervisor.poll()
+        time.sleep(0.2)
+    db.close()
+
+
+@contextmanager
+def _hub(home: Home) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the hub in a process of its own; yields once it listens."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mqtt_hub", "serve", "--home", str(home.path), "--log-file", str(home.path / "hub.log")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + START_S
+        while not home.port_path.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                complaint = process.communicate()[1].decode(errors="replace").strip().splitlines()
+                raise ConfigurationError(f"the hub did not start: {complaint[-1] if complaint else 'no word from it'}")
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(START_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an orderly end, as Ctrl-C is."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _add_bundled_workloads(home: Home) -> None:
+    """Put the recordings that come with the trainers into the hub's store."""
+    directory = home.path / "bundled"
+    _trainers("workload", "bundled", "--output", str(directory))
+    store = WorkloadStore(home.workloads)
+    for path in sorted(directory.glob("*.workload")):
+        store.add(path.read_bytes())
+        path.unlink()
+    directory.rmdir()
+
+
+def _sent(home: Home, plan: NodePlan) -> NodeSent:
+    said = orjson.loads(_trainers("outbox", "--home", str(home.nodes / plan.name), "--json"))
+    return NodeSent(plan.name, plan.role, int(said["sent"]), int(said["evaluations"]))
+
+
+def _trainers(*arguments: str) -> bytes:
+    """Run a kernel-trainer command: the hub's side never imports the trainers'."""
+    done = subprocess.run(
+        [sys.executable, "-m", "trainers", *arguments], capture_output=True, timeout=HELPER_S, check=False
+    )
+    if done.returncode != 0:
+        complaint = done.stderr.decode(errors="replace").strip().splitlines()
+        raise MqttHubError(
+            f"kernel-trainer {arguments[0]} failed: {complaint[-1] if complaint else done.returncode}",
+            hint="is the trainer extra installed? pip install 'mqtt-hub[trainer,hub]'",
+        )
+    return done.stdout
+
+
+def _print(summary: Summary, home: Home, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
+    else:
+        click.echo(render(summary, home))

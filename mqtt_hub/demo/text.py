@@ -1,0 +1,116 @@
+"""The demo's summary for people, losses shown too."""
+
+from __future__ import annotations
+
+from mqtt_hub.demo.summary import HiddenRow, Summary
+from mqtt_hub.home import Home
+
+__all__ = ["render"]
+
+
+_HEADING = (
+    f"{'workload':<18}{'lru':>8}{'picked on train':>24}{'best classic':>20}{'ours, chosen':>14}{'ours, best':>12}"
+    f"{'bound':>8}"
+)
+
+
+def render(summary: Summary, home: Home) -> str:
+    """Return the summary as text."""
+    parts = [_work(summary), _table(summary), _help(summary), _receipts(summary), _source(summary), _next(home)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _work(summary: Summary) -> str:
+    verdicts: dict[str, int] = {}
+    for component in summary.components:
+        verdicts[component["verdict"]] = verdicts.get(component["verdict"], 0) + 1
+    judged = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none"
+    return (
+        f"{summary.evaluations} evaluations in {summary.seconds:.0f} s,"
+        f" {sum(summary.messages_by_type.values())} messages archived; components: {judged}"
+    )
+
+
+def _table(summary: Summary) -> str:
+    """One line a hidden workload: miss ratios of LRU, the baseline one would have picked, the best, ours, the bound."""
+    if not summary.hidden:
+        return "No component was accepted: give it more --seconds."
+    lines = [
+        "Hidden workloads (no trainer saw them), misses per request; lower is better:",
+        _HEADING,
+    ]
+    for row in summary.hidden:
+        best_name, best_value = min(row.baselines.items(), key=lambda pair: pair[1])
+        chosen = _ratio(row, row.chosen["value"]) if row.chosen else "-"
+        lines.append(
+            f"{row.workload:<18}{_ratio(row, row.baselines['lru']):>8}"
+            f"{row.picked + ' ' + _ratio(row, row.baselines[row.picked]):>24}"
+            f"{best_name + ' ' + _ratio(row, best_value):>20}{chosen:>14}"
+            f"{_ratio(row, row.best['value']):>12}{_ratio(row, row.bound):>8}   {_verdict(row)}"
+        )
+    lines.append(
+        "'chosen' is the last accepted component that was submitted for that workload, chosen on the train part"
+        " alone;\n'best' is the best of all accepted ones, seen with the hidden score in view."
+    )
+    return "\n".join(lines)
+
+
+def _ratio(row: HiddenRow, value: float) -> str:
+    return f"{value / row.requests:.4f}"
+
+
+def _verdict(row: HiddenRow) -> str:
+    """Say in words how the chosen component does, or the best where none was chosen."""
+    value = (row.chosen or row.best)["value"]
+    if value < min(row.baselines.values()):
+        return "beats all baselines"
+    if value < row.baselines[row.picked]:
+        return "beats the picked classic"
+    return "beats LRU" if value < row.baselines["lru"] else "loses to LRU"
+
+
+def _help(summary: Summary) -> str:
+    if not summary.collaborations:
+        return "Nobody asked for help."
+    lines = ["Who helped whom:"]
+    lines += [
+        f"  {row['helper']} -> {row['requester']}: {row['answers']} {row['status']},"
+        f" {row['evaluations']} evaluations, {row['components']} better programs"
+        for row in summary.collaborations
+    ]
+    return "\n".join(lines)
+
+
+def _receipts(summary: Summary) -> str:
+    lines = ["Messages that wanted a receipt (sent = archived + missing):"]
+    lines += [
+        f"  {row.name:<16} sent {row.sent:>5}  archived {row.archived:>5}  rejected {row.rejected:>3}"
+        f"  missing {row.missing:>3}"
+        for row in summary.nodes
+    ]
+    return "\n".join(lines)
+
+
+def _source(summary: Summary) -> str:
+    """Show the component with the largest lead over the best baseline, and its C."""
+    if not summary.hidden:
+        return ""
+    leader = min(summary.hidden, key=lambda row: row.best["value"] / max(1.0, min(row.baselines.values())))
+    source = summary.sources[leader.best["component"]]
+    authors = next(item["authors"] for item in summary.components if item["id"] == leader.best["component"])
+    return (
+        f"The best for {leader.workload}, by {', '.join(authors)} ({leader.best['component'][:12]}):\n\n"
+        f"{source['policy'].rstrip()}\n\nThe same in C:\n\n{(source['c'] or '').rstrip()}"
+    )
+
+
+def _next(home: Home) -> str:
+    return (
+        f"The archive: {home.archive_path}\n\n"
+        "Next:\n"
+        f"  mqtt-hub serve --home {home.path}\n"
+        f"  mqtt-hub spawn -n 4 --home {home.path}\n"
+        f'  mosquitto_sub -p "$(cat {home.port_path})" -u observer -P "$(cat {home.tokens / "observer"})"'
+        " -t 'kernel/v1/#' -v\n"
+        f"  pip install datasette && datasette {home.archive_path}"
+    )

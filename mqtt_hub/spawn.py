@@ -1,0 +1,167 @@
+"""Many nodes as real subprocesses, each with its own account, home, log file; restarted when they crash.
+
+::
+
+    Supervisor ──▶ python -m trainers run …   HOME/nodes/NAME/{token,outbox.db,node.log,workloads/}
+        │ poll            │ stdin: a pipe; when the supervisor dies it closes and the node stops by itself
+        └── restart after 1, 2, 4 … 30 s ◀─ crash (exit code 3, a refused token, is no crash: it stays down)
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mqtt_hub.accounts import Accounts
+from mqtt_hub.home import Home, write_private
+from mqtt_hub.protocol.codec import stamp
+from mqtt_hub.protocol.errors import AccessDeniedError
+
+__all__ = ["Child", "NodePlan", "Supervisor", "enlist"]
+
+BACKOFF_S_MAX = 30.0
+CALM_S = 60.0  # a node that ran so long starts its back-off anew
+STOP_S = 15.0  # from SIGTERM to SIGKILL
+TAIL_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """One node to run: its account, and further options for ``kernel-trainer run``."""
+
+    name: str
+    role: str
+    specialization: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Child:
+    """A node's process as the supervisor sees it."""
+
+    plan: NodePlan
+    home: Path
+    process: subprocess.Popen[bytes] | None = None
+    restarts: int = 0
+    state: str = "new"
+    started_at: float = 0.0
+    due_at: float = 0.0
+    backoff_s: float = field(default=1.0)
+
+    @property
+    def log_path(self) -> Path:
+        """Where the node logs."""
+        return self.home / "node.log"
+
+    def last_line(self) -> str:
+        """Return the newest line of the node's log."""
+        try:
+            with self.log_path.open("rb") as file:
+                file.seek(0, 2)
+                file.seek(max(0, file.tell() - TAIL_BYTES))
+                lines = file.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return lines[-1] if lines else ""
+
+
+def enlist(home: Home, plans: list[NodePlan]) -> None:
+    """Make the accounts that are not there yet; each node's token lies in its own home, 0600."""
+    accounts = Accounts(home.accounts_path)
+    for plan in plans:
+        directory = home.nodes / plan.name
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known = accounts.find(plan.name)
+        if known is not None and known.revoked_at is not None:
+            raise AccessDeniedError(
+                f"{plan.name} is revoked", hint=f"mqtt-hub node rotate {plan.name} lets it in again"
+            )
+        if known is None:
+            token = accounts.add(plan.name, plan.role, plan.specialization, stamp(time.time()))
+        elif not (directory / "token").exists():
+            token = accounts.rotate(plan.name)
+        else:
+            continue
+        write_private(directory / "token", token + "\n")
+    accounts.close()
+
+
+class Supervisor:
+    """Starts, watches and stops the nodes of one home."""
+
+    def __init__(self, home: Home, plans: list[NodePlan], *, host: str, port: int, prefix: str) -> None:
+        self._address = ("--host", host, "--port", str(port), "--prefix", prefix)
+        self.children = [Child(plan, home.nodes / plan.name) for plan in plans]
+
+    def start(self) -> None:
+        """Start every node."""
+        for child in self.children:
+            self._start(child)
+
+    def poll(self) -> None:
+        """Restart what crashed, when its time has come; call it a few times a second."""
+        now = time.monotonic()
+        for child in self.children:
+            if child.process is not None and (code := child.process.poll()) is not None:
+                self._ended(child, code, now)
+            elif child.process is None and child.state == "restarting" and now >= child.due_at:
+                child.restarts += 1
+                self._start(child)
+
+    def running(self) -> bool:
+        """Say whether any node runs or is to be restarted."""
+        return any(child.process is not None or child.state == "restarting" for child in self.children)
+
+    def stop(self, *, only_role: str | None = None) -> None:
+        """End the nodes: SIGTERM, and SIGKILL for what does not end within `STOP_S`."""
+        ending = [child for child in self.children if only_role in (None, child.plan.role)]
+        for child in ending:
+            child.state = "stopped"
+            if child.process is not None:
+                child.process.terminate()
+        deadline = time.monotonic() + STOP_S
+        for child in ending:
+            if child.process is None:
+                continue
+            try:
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+            self._release(child)
+
+    def _start(self, child: Child) -> None:
+        plan = child.plan
+        with (child.home / "stderr.log").open("ab") as errors:
+            child.process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "trainers", "run", "--name", plan.name, "--role", plan.role,
+                    "--specialization", plan.specialization, "--home", str(child.home),
+                    "--token-file", str(child.home / "token"), "--log-file", str(child.log_path),
+                    "--stop-at-end-of-input", *self._address, *plan.options,
+                ],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors,
+                start_new_session=True,  # Ctrl-C is for the supervisor, which ends its nodes in order
+            )  # fmt: skip
+        child.state, child.started_at = "running", time.monotonic()
+
+    def _ended(self, child: Child, code: int, now: float) -> None:
+        self._release(child)
+        if code == 0:
+            child.state = "done"
+        elif code == AccessDeniedError.exit_code:
+            child.state = "refused"
+        else:
+            if now - child.started_at > CALM_S:
+                child.backoff_s = 1.0
+            child.state, child.due_at = "restarting", now + child.backoff_s
+            child.backoff_s = min(child.backoff_s * 2, BACKOFF_S_MAX)
+
+    @staticmethod
+    def _release(child: Child) -> None:
+        if child.process is not None and child.process.stdin is not None:
+            child.process.stdin.close()
+        child.process = None
