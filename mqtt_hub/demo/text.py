@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mqtt_hub.demo.summary import HiddenRow, Summary
 from mqtt_hub.home import Home
 
@@ -70,14 +72,21 @@ def _verdict(row: HiddenRow) -> str:
 
 
 def _help(summary: Summary) -> str:
-    if not summary.collaborations:
-        return "Nobody asked for help."
-    lines = ["Who helped whom:"]
-    lines += [
-        f"  {row['helper']} -> {row['requester']}: {row['answers']} {row['status']},"
-        f" {row['evaluations']} evaluations, {row['components']} better programs"
-        for row in summary.collaborations
-    ]
+    """Who answered whom and what it brought, and how many accepted components have several authors."""
+    accepted = [component for component in summary.components if component["verdict"] == "accepted"]
+    together = sum(len(component["authors"]) > 1 for component in accepted)
+    lines = [f"Of {len(accepted)} accepted components {together} have more than one author."]
+    pairs: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in summary.collaborations:
+        pairs.setdefault((row["helper"], row["requester"]), {})[row["status"]] = row
+    if pairs:
+        lines.append("Who helped whom on request:")
+    for (helper, requester), by_status in sorted(pairs.items()):
+        done, declined = by_status.get("completed", {}), by_status.get("declined", {})
+        lines.append(
+            f"  {helper} -> {requester}: {done.get('answers', 0)} times, {done.get('evaluations', 0)} evaluations,"
+            f" {done.get('components', 0)} better programs; declined {declined.get('answers', 0)} times"
+        )
     return "\n".join(lines)
 
 
