@@ -1,0 +1,48 @@
+"""docs/workloads.md is true: every command in it runs, every bound it names is the code's."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import struct
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from trainers import commands_workload
+from trainers.arenas.evaluate import classics
+from trainers.policy.source import canonical
+from trainers.workloads import format as workload_format
+from trainers.workloads import importers
+from trainers.workloads.importers import FORMATS, KEY_COLUMNS
+
+TEXT = (Path(__file__).parents[2] / "docs" / "workloads.md").read_text()
+COMMANDS = [line.split(" #")[0] for line in TEXT.splitlines() if line.startswith("kernel-trainer ")]
+
+
+def test_every_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pages = [number % 30 for number in range(3000)]
+    Path("trace.bin").write_bytes(b"".join(struct.pack("<IQIq", 0, page, 1, -1) for page in pages))
+    Path("keys.txt").write_text("".join(f"{page}\n" for page in pages))
+    Path("table.csv").write_text("time,page\n" + "".join(f"{at},{page}\n" for at, page in enumerate(pages)))
+    Path("mine.policy").write_text(canonical(classics("page_replacement")["lirs"]))
+    group = click.Group(commands=[commands_workload.evaluate, commands_workload.workload])
+    assert len(COMMANDS) >= 9
+    for command in COMMANDS:
+        if " record " in command and not shutil.which("strace"):
+            continue
+        result = CliRunner().invoke(group, shlex.split(command.replace("make -j2", "cat keys.txt"))[1:])
+        assert result.exit_code == 0, (command, result.output, result.exception)
+
+
+def test_the_bounds_are_the_code_s() -> None:
+    text = " ".join(TEXT.split())
+    assert f"At most {workload_format.REQUESTS_MAX:,} requests and {importers.IMPORT_BYTES_MAX >> 30} GiB" in text
+    assert f"up to {importers.LINE_BYTES_MAX:,}" in text
+    assert f"at most {workload_format.FILE_BYTES_MAX >> 20} MiB" in text
+    assert f"{workload_format.CAPACITY_PERCENT} % of its pages" in text
+    assert ", ".join(f"`{name}`" for name in KEY_COLUMNS if "-" not in name) in text
+    assert all(f"`{name}`" in text for name in FORMATS)

@@ -1,0 +1,180 @@
+"""The process in which candidates run: it holds nothing worth taking and can be killed at any moment.
+
+::
+
+    parent ── frame ──▶ load | run | baseline ──▶ wasmtime: arena.wasm + candidate, fuel, memory limit
+           ◀── frame ── counters | failure
+
+A frame is two little-endian u32, the lengths of what follows: a JSON object, then bytes. This file is run as a
+script and imports wasmtime and the standard library only; it has no environment, no descriptors but its two
+pipes, and limits on memory, processor time and open files that it sets before it looks at any candidate.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib
+import json
+import resource
+import struct
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from typing import IO, Any
+
+DATA_BYTES_MAX = 3 << 30  # of this process; reserved address space does not count
+STACK_BYTES_MAX = 256 << 10  # of wasm calls
+DESCRIPTORS_MAX = 8
+MODULES_MAX = 32  # compiled candidates kept
+WASM_PAGE = 1 << 16
+REQUESTS_AT = 2 * WASM_PAGE  # below: the arena's stack, the features and its data
+BYTES_PER_PAGE, BYTES_PER_REQUEST = 64, 4  # of work area: what arena.c and baselines.c need at most
+
+Reply = dict[str, Any]
+
+
+def read_frame(stream: IO[bytes]) -> tuple[Reply, bytes] | None:
+    """Return the next frame's object and bytes, or None where the stream has ended."""
+    lengths = stream.read(8)
+    if len(lengths) < 8:
+        return None
+    header, blob = struct.unpack("<II", lengths)
+    return json.loads(stream.read(header)), stream.read(blob)
+
+
+def write_frame(stream: IO[bytes], header: Reply, blob: bytes | memoryview = b"") -> None:
+    """Send one frame."""
+    text = json.dumps(header).encode()
+    stream.write(struct.pack("<II", len(text), len(blob)) + text)
+    stream.write(blob)
+    stream.flush()
+
+
+class Arena:
+    """The compiled arena and baselines, the workloads loaded so far, and one store a run."""
+
+    def __init__(self, wasmtime: Any, folder: Path) -> None:
+        self._wasmtime = wasmtime
+        config = wasmtime.Config()
+        config.consume_fuel = True
+        config.cranelift_nan_canonicalization = True
+        config.wasm_simd = config.wasm_relaxed_simd = config.wasm_threads = False
+        config.parallel_compilation = False
+        config.max_wasm_stack = STACK_BYTES_MAX
+        self._engine = wasmtime.Engine(config)
+        self._arena = wasmtime.Module(self._engine, checked(folder, "arena.wasm"))
+        self._baselines = wasmtime.Module(self._engine, checked(folder, "baselines.wasm"))
+        self._compiled: OrderedDict[bytes, Any] = OrderedDict()
+        self._workloads: dict[str, tuple[int, bytes]] = {}
+
+    def load(self, order: Reply, blob: bytes) -> Reply:
+        """Keep the requests of a workload: u32, little-endian."""
+        self._workloads[order["workload"]] = (order["pages"], blob)
+        return {}
+
+    def run(self, order: Reply, blob: bytes) -> Reply:
+        """Run the candidate in ``blob`` and return its counters."""
+        candidate = self._compile(blob)
+        store, memory, linker = self._store(order)
+        linker.define_instance(store, "candidate", linker.instantiate(store, candidate))
+        return self._measure(order, store, memory, linker.instantiate(store, self._arena))
+
+    def baseline(self, order: Reply, _blob: bytes) -> Reply:
+        """Run a native policy by its number and return its counters."""
+        store, memory, linker = self._store(order)
+        return self._measure(order, store, memory, linker.instantiate(store, self._baselines), order["policy"])
+
+    def _compile(self, blob: bytes) -> Any:
+        key = hashlib.sha256(blob).digest()
+        if key not in self._compiled:
+            self._compiled[key] = self._wasmtime.Module(self._engine, blob)
+            if len(self._compiled) > MODULES_MAX:
+                self._compiled.popitem(last=False)
+        return self._compiled[key]
+
+    def _store(self, order: Reply) -> tuple[Any, Any, Any]:
+        """Return a store with fuel and limits, a memory just large enough, and a linker that knows it."""
+        wasmtime = self._wasmtime
+        pages, _requests = self._workloads[order["workload"]]
+        count = order["stop"] - order["start"]
+        size = REQUESTS_AT + (2 * count * BYTES_PER_REQUEST + 8) + pages * BYTES_PER_PAGE
+        units = size // WASM_PAGE + 1
+        store = wasmtime.Store(self._engine)
+        store.set_limits(memory_size=units * WASM_PAGE, instances=4, tables=4, memories=4, table_elements=1000)
+        store.set_fuel(order["fuel"])
+        memory = wasmtime.Memory(store, wasmtime.MemoryType(wasmtime.Limits(units, units)))
+        linker = wasmtime.Linker(self._engine)
+        linker.define(store, "env", "memory", memory)
+        return store, memory, linker
+
+    def _measure(self, order: Reply, store: Any, memory: Any, instance: Any, *policy: int) -> Reply:
+        pages, requests = self._workloads[order["workload"]]
+        start, stop, fuel = order["start"], order["stop"], order["fuel"]
+        count = stop - start
+        part = memoryview(requests)[start * 4 : stop * 4]
+        base = ctypes.addressof(memory.data_ptr(store).contents)
+        if REQUESTS_AT + len(part) > memory.data_len(store):
+            raise ValueError("requests do not fit the memory")
+        ctypes.memmove(base + REQUESTS_AT, bytes(part), len(part))
+        work_at = (REQUESTS_AT + len(part) + 7) & ~7
+        exports = instance.exports(store)
+        misses = exports["run"](store, REQUESTS_AT, count, pages, order["capacity"], work_at, *policy)
+        used = fuel - store.get_fuel()
+        digest = exports["digest"](store) & (1 << 64) - 1
+        return {"requests": count, "misses": misses, "fuel": used, "digest": digest}
+
+
+def checked(folder: Path, name: str) -> bytes:
+    """Return a module's bytes, whose hash must be the one in ``arena.sha256``: fuel depends on every byte."""
+    data = (folder / name).read_bytes()
+    if f"{hashlib.sha256(data).hexdigest()}  {name}" not in (folder / "arena.sha256").read_text().splitlines():
+        raise ValueError(f"{name} is not the one whose hash is in arena.sha256")
+    return data
+
+
+def limit(seconds: int) -> None:
+    """Give this process ``seconds`` more of processor time, and the fixed limits on memory and descriptors."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime) + seconds + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES_MAX, DATA_BYTES_MAX))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS_MAX, DESCRIPTORS_MAX))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def answer(arena: Arena, wasmtime: Any, order: Reply, blob: bytes) -> Reply:
+    """Do what one frame asks; a candidate's end is a reply like any other."""
+    try:
+        return {"load": arena.load, "run": arena.run, "baseline": arena.baseline}[order["op"]](order, blob)
+    except wasmtime.Trap as trap:
+        fuel = trap.trap_code == wasmtime.TrapCode.OUT_OF_FUEL
+        return {"failure": "fuel" if fuel else "trap", "detail": str(trap.message).strip().splitlines()[-1]}
+    except wasmtime.WasmtimeError as error:
+        return {"failure": "invalid", "detail": str(error).strip().splitlines()[-1]}
+    except MemoryError:
+        return {"failure": "crash", "detail": "out of memory"}
+
+
+def main() -> None:
+    """Serve frames until the parent closes the pipe. Arguments: the arena's folder, where wasmtime is."""
+    folder, packages = sys.argv[1:]
+    sys.path.append(packages)
+    frames_in, frames_out = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        wasmtime = importlib.import_module("wasmtime")
+        arena = Arena(wasmtime, Path(folder))
+    except (ImportError, OSError, ValueError) as error:
+        write_frame(frames_out, {"failure": str(error)})
+        return
+    limit(0)
+    write_frame(frames_out, {})
+    while (frame := read_frame(frames_in)) is not None:
+        order, blob = frame
+        limit(order.get("seconds", 1))
+        write_frame(frames_out, answer(arena, wasmtime, order, blob))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Page replacement: the queues form, its arena, baselines, bound, classics and recordings."""

@@ -1,0 +1,138 @@
+"""The commands about workloads: ``evaluate`` and ``workload import|record|show|split|list``. Parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import orjson
+
+from trainers.arenas import evaluate as scoring
+from trainers.arenas.page_replacement.kind import BOUND, KIND
+from trainers.workloads.format import Workload, halves, read, save
+from trainers.workloads.importers import FORMATS, import_workload
+from trainers.workloads.recorder import record as record_command
+from trainers.workloads.show import describe, render
+
+__all__ = ["evaluate", "workload"]
+
+_FILE = click.Path(path_type=Path)
+_KIND = click.option("--kind", default=KIND.name, show_default=True, help="Component kind.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+_OUTPUT = click.option("--output", required=True, type=_FILE, metavar="OUT", help="Workload file to write.")
+_CAPACITY = click.option("--capacity", type=int, metavar="N", help="Pages of cache (default: 10 % of the pages).")
+_NAME = click.option("--name", help="The workload's name (default: made of the file's or the command's).")
+
+
+@click.command()
+@_KIND
+@click.option("--workload", "workload_path", required=True, type=_FILE, metavar="FILE", help="Workload file.")
+@click.option("--policy", type=_FILE, metavar="FILE", help="Source of a component.")
+@click.option("--baseline", metavar="NAME", help=f"One of {', '.join(KIND.baselines)}, or the bound {BOUND}.")
+@click.option("--capacity", type=int, metavar="N", help="Pages of cache (default: the workload's own).")
+@click.option("--capacity-percent", metavar="P", help="Pages of cache as a percentage of the workload's pages.")
+@_JSON
+def evaluate(
+    kind: str,
+    workload_path: Path,
+    policy: Path | None,
+    baseline: str | None,
+    capacity: int | None,
+    capacity_percent: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Score a policy or a baseline on a workload, beside the bound."""
+    if (policy is None) == (baseline is None):
+        raise click.UsageError("give --policy FILE or --baseline NAME, one of them")
+    if capacity is not None and capacity_percent is not None:
+        raise click.UsageError("give --capacity N or --capacity-percent P, not both")
+    score = scoring.evaluate(
+        kind,
+        workload_path,
+        policy=policy,
+        baseline=baseline,
+        capacity=capacity,
+        capacity_percent=capacity_percent,
+    )
+    click.echo(orjson.dumps(score) if as_json else "\n".join(f"{key:<17} {value}" for key, value in score.items()))
+
+
+@click.group()
+def workload() -> None:
+    """Import, record, look at and split workloads."""
+
+
+@workload.command("import")
+@click.argument("file", type=_FILE)
+@click.option("--format", "format_", required=True, type=click.Choice(FORMATS), help="What the trace is written in.")
+@click.option("--column", metavar="NAME|NUMBER", help="csv: the column that holds the key, numbers from 1.")
+@_OUTPUT
+@_CAPACITY
+@_NAME
+def import_(file: Path, format_: str, column: str | None, output: Path, capacity: int | None, name: str | None) -> None:
+    """Read a trace made elsewhere."""
+    made = import_workload(file, format_, column=column, name=name, capacity=capacity)
+    save(made, output)
+    _tell(made, output)
+
+
+@workload.command()
+@click.option("--output", type=_FILE, metavar="OUT", help="Workload file to write (default: NAME.workload).")
+@_NAME
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def record(output: Path | None, name: str | None, command: tuple[str, ...]) -> None:
+    """Run COMMAND and record which file pages it asks for."""
+    recording = record_command(command, name=name)
+    output = output or Path(f"{recording.workload.name}.workload")
+    save(recording.workload, output)
+    click.echo(f"{command[0]}: exit status {recording.status}", err=True)
+    _tell(recording.workload, output)
+
+
+@workload.command()
+@click.argument("file", type=_FILE)
+@_JSON
+def show(file: Path, *, as_json: bool) -> None:
+    """Tell what is in a workload file."""
+    description = describe(read(file))
+    click.echo(orjson.dumps(description) if as_json else render(description))
+
+
+@workload.command()
+@click.argument("file", type=_FILE)
+@click.option("--train", required=True, type=_FILE, metavar="OUT", help="File for the first half.")
+@click.option("--hidden", required=True, type=_FILE, metavar="OUT", help="File for the second half.")
+def split(file: Path, train: Path, hidden: Path) -> None:
+    """Cut a workload in the middle: one half to search with, one to judge by."""
+    for part, output in zip(halves(read(file)), (train, hidden), strict=True):
+        save(part, output)
+        _tell(part, output)
+
+
+@workload.command("list")
+@_KIND
+@_JSON
+def list_(kind: str, *, as_json: bool) -> None:
+    """List the recordings that come with the project."""
+    for found in scoring.bundled(kind):
+        if as_json:
+            facts = {key: getattr(found, key) for key in ("id", "kind", "name", "part", "capacity", "pages", "origin")}
+            click.echo(orjson.dumps({**facts, "requests": len(found.requests)}))
+        else:
+            click.echo(f"{found.name:<12} {found.part:<7} {len(found.requests):>7} requests {found.pages:>6} pages")
+
+
+@workload.command()
+@_KIND
+@click.option("--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Directory to fill.")
+def bundled(kind: str, output: Path) -> None:
+    """Write the recordings that come with the project as files, train and hidden parts."""
+    output.mkdir(parents=True, exist_ok=True)
+    for found in scoring.bundled(kind):
+        save(found, output / f"{found.name}.{found.part}.workload")
+
+
+def _tell(made: Workload, output: Path) -> None:
+    """Say what was written; on standard error, as standard output may be a recorded command's."""
+    click.echo(f"{output}: {len(made.requests)} requests, {made.pages} pages, part {made.part}", err=True)

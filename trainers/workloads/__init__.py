@@ -1,0 +1,1 @@
+"""Workloads: the file format, traces imported from elsewhere, recordings of running programs."""
