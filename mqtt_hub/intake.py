@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mqtt_hub.protocol.codec import Message, decode, read_json
+import orjson
+
+from mqtt_hub.protocol.codec import Message, decode
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.topics import parse
 
@@ -71,10 +73,16 @@ def _rejected(topic: str, payload: bytes, received_at: str, sender: str, reason:
 
 
 def _key(payload: bytes, sender: str) -> tuple[int | None, int | None]:
-    """Return the sender's own (session, seq), so that the receipt can name what was rejected."""
+    """Return the sender's own (session, seq), so that the receipt can name what was rejected.
+
+    A message that is too long or nests too deep has a key all the same: without it in the receipt its sender
+    would send it for ever. The broker bounds the bytes.
+    """
     try:
-        envelope = read_json(payload)
-    except ProtocolError:
+        envelope = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None, None
+    if type(envelope) is not dict:
         return None, None
     session, seq = envelope.get("session"), envelope.get("seq")
     own = envelope.get("sender") == sender

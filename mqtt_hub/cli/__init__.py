@@ -16,11 +16,12 @@ import click
 
 from mqtt_hub.cli import home as home_commands
 from mqtt_hub.cli import look, nodes, run
+from mqtt_hub.protocol.command_line import Commands
 
 __all__ = ["main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mqtt-hub")
 def main() -> None:
     """A hub for a fleet of machines that search for OS kernel policies and share what they learn over MQTT."""

@@ -8,7 +8,7 @@ import click
 
 from mqtt_hub.accounts import Accounts
 from mqtt_hub.archive.schema import open_archive
-from mqtt_hub.cli.common import home_option, one_line_errors
+from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import DEFAULT_PORT, Config, Home
 from mqtt_hub.protocol.codec import stamp
 from mqtt_hub.protocol.table import HUB
@@ -20,7 +20,6 @@ __all__ = ["create_home", "init"]
 @home_option
 @click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="Broker port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address the embedded broker listens on.")
-@one_line_errors
 def init(home: Home, port: int, host: str) -> None:
     """Make a home directory: configuration, archive, and the accounts of hub and observer.
 

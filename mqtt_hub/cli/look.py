@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import orjson
 
-from mqtt_hub.cli.common import home_option, one_line_errors
+from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home
 from mqtt_hub.observer import Observer, seen_line
 
@@ -15,7 +15,6 @@ __all__ = ["status", "tail"]
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, as get_hub_status() gives it.")
 @home_option
-@one_line_errors
 def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes flags so
     """Show what the running hub says of itself: nodes, traffic, knowledge, sizes."""
     with Observer.of(home) as observer:
@@ -41,7 +40,6 @@ def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes 
 @click.option("--type", "types", multiple=True, help="Only this message type (repeatable), e.g. TEST_RESULT.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many messages.")
 @home_option
-@one_line_errors
 def tail(types: tuple[str, ...], count: int | None, home: Home) -> None:
     """Show traffic as it passes, coloured by type; Ctrl-C ends it.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from mqtt_hub.accounts import Accounts
-from mqtt_hub.cli.common import home_option, one_line_errors
+from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home, write_private
 from mqtt_hub.protocol.codec import stamp, to_json
 
@@ -33,7 +33,6 @@ def node() -> None:
 @click.option("--specialization", default="", help="What the node works at, e.g. memory_management.")
 @_token_file
 @home_option
-@one_line_errors
 def add(name: str, role: str, specialization: str, token_file: Path | None, home: Home) -> None:
     """Make an account for NAME and show its token, this once."""
     token = Accounts(home.accounts_path).add(name, role, specialization, stamp(time.time()))
@@ -44,7 +43,6 @@ def add(name: str, role: str, specialization: str, token_file: Path | None, home
 @click.argument("name")
 @_token_file
 @home_option
-@one_line_errors
 def rotate(name: str, token_file: Path | None, home: Home) -> None:
     """Give NAME a new token; the old one is void at once, on live connections too."""
     token = Accounts(home.accounts_path).rotate(name)
@@ -54,7 +52,6 @@ def rotate(name: str, token_file: Path | None, home: Home) -> None:
 @node.command()
 @click.argument("name")
 @home_option
-@one_line_errors
 def revoke(name: str, home: Home) -> None:
     """Shut NAME out at once, on live connections too; `rotate` lets it in again."""
     Accounts(home.accounts_path).revoke(name, stamp(time.time()))
@@ -64,7 +61,6 @@ def revoke(name: str, home: Home) -> None:
 @node.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @home_option
-@one_line_errors
 def list_(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes flags so
     """List the accounts: name, role, specialization, since when, revoked or not."""
     records = Accounts(home.accounts_path).all()

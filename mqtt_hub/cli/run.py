@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from mqtt_hub.broker import serve_open
-from mqtt_hub.cli.common import home_option, one_line_errors
+from mqtt_hub.cli.common import home_option
 from mqtt_hub.demo import run_demo
 from mqtt_hub.home import DEFAULT_PORT, Home
 from mqtt_hub.live import LiveLines, node_line
@@ -26,7 +26,6 @@ __all__ = ["broker", "demo", "serve", "spawn"]
 @home_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Instead of the configured port; 0 picks a free one.")
 @click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard error.")
-@one_line_errors
 def serve(home: Home, port: int | None, log_file: Path | None) -> None:
     """Run the hub with its embedded broker until SIGTERM or Ctrl-C."""
     config = home.config()
@@ -37,7 +36,6 @@ def serve(home: Home, port: int | None, log_file: Path | None) -> None:
 @click.command()
 @click.option("--open", "open_", is_flag=True, required=True, help="No accounts: anybody on this machine may connect.")
 @click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True)
-@one_line_errors
 def broker(open_: bool, port: int) -> None:  # noqa: ARG001, FBT001 — the flag is there to be typed
     """Run just the embedded MQTT 3.1.1 broker, open, on loopback only: for trying it with any client.
 
@@ -60,7 +58,6 @@ def broker(open_: bool, port: int) -> None:  # noqa: ARG001, FBT001 — the flag
 @click.option("--seed", type=int, default=1, show_default=True, help="Node K searches with seed SEED + K.")
 @click.option("--evaluations", type=click.IntRange(1), help="Each trainer stops after so many evaluations.")
 @home_option
-@one_line_errors
 def spawn(
     nodes: int, role: str, specialization: str, name: str, seed: int, evaluations: int | None, home: Home
 ) -> None:
@@ -104,7 +101,6 @@ def spawn(
     help="Keep everything here; a temporary directory by default.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of progress and summary.")
-@one_line_errors
 def demo(seconds: int, nodes: int, seed: int, home: Path | None, as_json: bool) -> None:  # noqa: FBT001 — click passes flags so
     """Run the whole thing once: a hub, trainers and a validator search, share, prove and archive.
 
