@@ -1,0 +1,12 @@
+"""The nodes' side of mqtt-hub: search, share, validate.
+
+::
+
+    trainer.py    the loop of a searching node       validator.py  the loop of a judging node
+      study.py    one workload's search                bench.py    the tests a component must pass
+      collaboration.py  asking and helping
+    node.py       connection, presence, HELLO        courier.py, outbox.py   nothing sent is lost
+    library.py    workloads that came over MQTT
+    policy/       the component language             arenas/   one folder a component kind
+    search/       variation, population, patterns    workloads/   import, record, file format
+"""

@@ -1,0 +1,31 @@
+"""``kernel-trainer``: the node side's command line. Parse, call, print; no logic.
+
+::
+
+    run                          a trainer or validator node
+    evaluate                     one policy or baseline on one workload
+    workload                     import, record, show, split, bundled
+    outbox                       what a node has sent and what still waits
+
+Exit codes: 0 done, 1 failed, 2 bad usage, 3 access denied, 4 no broker there, 6 the node's disk.
+"""
+
+from __future__ import annotations
+
+import click
+
+from mqtt_hub.protocol.command_line import Commands
+from trainers.commands_node import outbox, run
+from trainers.commands_workload import evaluate, workload
+
+__all__ = ["main"]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mqtt-hub")
+def main() -> None:
+    """A node of the fleet: searches for OS kernel policies, or validates what others found."""
+
+
+for command in (run, outbox, evaluate, workload):
+    main.add_command(command)

@@ -1,0 +1,185 @@
+"""Asking for help and giving it: requests with a budget and an expiry, honest answers.
+
+::
+
+    stuck ─▶ COLLABORATION_REQUEST ─▶ helper: declined (busy, unknown workload, expired)
+                                      or accepted ─▶ spends the budget ─▶ completed, with a better program or none
+    requester: what comes back waits for the next round and is evaluated here before it is used
+
+Nobody waits: without an answer the requester goes on alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mqtt_hub.protocol.bodies import CollaborationRequest, CollaborationResponse
+from mqtt_hub.protocol.codec import Message, stamp
+from mqtt_hub.protocol.table import MessageType
+from trainers.arenas.page_replacement.kind import KIND
+from trainers.node import Node
+from trainers.policy import Component, PolicyError, canonical, parse
+from trainers.study import Study
+
+__all__ = ["Collaboration"]
+
+STUCK_EVALUATIONS = 150  # without a new best
+ASKED_EVALUATIONS = 100
+EXPIRY_S = 60.0
+HELP_WAITING_MAX = 2  # accepted and not begun; beyond it requests are declined
+HELP_SHARE_MAX = 0.25  # of all evaluations are spent on others
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A request that this node accepted."""
+
+    requester: str
+    correlation_id: str
+    expires_at: str
+    request: CollaborationRequest
+    component: Component
+
+
+class Collaboration:
+    """One node's requests and its answers to others'."""
+
+    def __init__(self, node: Node, studies: Mapping[str, Study]) -> None:
+        self._node, self._studies = node, studies
+        self._jobs: deque[_Job] = deque()
+        self._asked: dict[str, int] = {}  # workload id -> evaluations when last asked
+        self._requests = 0
+        self._open: dict[str, str] = {}  # correlation id -> workload id
+        self.evaluations_helping = 0
+
+    @property
+    def help_wanted(self) -> bool:
+        """Whether an accepted request waits."""
+        return bool(self._jobs)
+
+    def ask_if_stuck(self, study: Study) -> None:
+        """Ask the others when a study has had no new best for long, once per such stretch."""
+        best, island = study.island.best, study.island
+        asked = self._asked.get(study.workload.id, -STUCK_EVALUATIONS)
+        if (
+            best is None
+            or island.since_improvement < STUCK_EVALUATIONS
+            or island.evaluations - asked < STUCK_EVALUATIONS
+        ):
+            return
+        self._asked[study.workload.id] = island.evaluations
+        self._requests += 1
+        name = f"{self._node.settings.name}.{self._node.session}.{self._requests}"
+        self._open[name] = study.workload.id
+        self._node.share(
+            MessageType.COLLABORATION_REQUEST,
+            CollaborationRequest(
+                kind=KIND.name,
+                workload=study.workload.id,
+                source=canonical(best.component),
+                component=best.id,
+                score=best.score,
+                gap=1.0 - best.score,
+                wanted="program",
+                evaluations=ASKED_EVALUATIONS,
+            ),
+            correlation_id=name,
+            expires_at=stamp(time.time() + EXPIRY_S),
+        )
+        self._node.log.info("%s: stuck at %.3f, asking for help", study.workload.name, best.score)
+
+    def take(self, message: Message) -> None:
+        """Take up a request or a response; anything else is not for here."""
+        if message.type is MessageType.COLLABORATION_REQUEST:
+            self._consider(message)
+        elif message.type is MessageType.COLLABORATION_RESPONSE:
+            self._answered(message)
+
+    def help_next(self) -> None:
+        """Spend the budget of the oldest accepted request and answer with what came of it."""
+        job = self._jobs.popleft()
+        study = self._studies[job.request.workload]
+        before = study.island.evaluations
+        study.offer(job.component, (job.requester,), job.request.score)
+        study.adopt_waiting()
+        while study.island.evaluations - before < job.request.evaluations and stamp(time.time()) < job.expires_at:
+            self._node.check()
+            study.island.step()
+        spent = study.island.evaluations - before
+        self.evaluations_helping += spent
+        best = study.island.best
+        claim = study.claim(best.component) if best and best.score > job.request.score else None
+        if best is None or claim is None:
+            self._respond(job, "completed", "nothing better found", spent)
+            return
+        self._node.log.info("helped %s: %.3f instead of %.3f", job.requester, best.score, job.request.score)
+        response = CollaborationResponse(
+            kind=KIND.name,
+            status="completed",
+            reason=f"{best.score:.4f} of the gap instead of {job.request.score:.4f}",
+            evaluations=spent,
+            component=best.id,
+            source=canonical(best.component),
+            claims=(claim,),
+        )
+        self._send(job, response)
+
+    def _consider(self, message: Message) -> None:
+        """Accept or decline, and say why."""
+        request: CollaborationRequest = message.body
+        if message.expires_at and message.expires_at <= stamp(time.time()):
+            return  # too late for any answer
+        try:
+            component = parse(request.source, KIND.form)
+        except PolicyError as error:
+            component, reason = None, f"the program cannot be read: {error.facts}"
+        else:
+            reason = self._reason_to_decline(request)
+        if component is None or reason:
+            job = _Job(message.sender, message.correlation_id, message.expires_at, request, Component(KIND.form, {}))
+            self._respond(job, "declined", reason, 0)
+            return
+        job = _Job(message.sender, message.correlation_id, message.expires_at, request, component)
+        self._jobs.append(job)
+        self._respond(job, "accepted", "", 0)
+
+    def _reason_to_decline(self, request: CollaborationRequest) -> str:
+        study = self._studies.get(request.workload)
+        if study is None:
+            return "this workload is not here"
+        if len(self._jobs) >= HELP_WAITING_MAX:
+            return "busy helping others"
+        done = sum(other.island.evaluations for other in self._studies.values())
+        if self.evaluations_helping + request.evaluations > HELP_SHARE_MAX * max(done, request.evaluations * 4):
+            return "has helped as much as it may for now"
+        return ""
+
+    def _respond(self, job: _Job, status: str, reason: str, evaluations: int) -> None:
+        self._send(job, CollaborationResponse(KIND.name, status, reason, evaluations))  # type: ignore[arg-type]
+
+    def _send(self, job: _Job, response: CollaborationResponse) -> None:
+        self._node.share(
+            MessageType.COLLABORATION_RESPONSE,
+            response,
+            recipient=job.requester,
+            correlation_id=job.correlation_id,
+            expires_at=job.expires_at,
+        )
+
+    def _answered(self, message: Message) -> None:
+        workload = self._open.get(message.correlation_id)
+        response: CollaborationResponse = message.body
+        if workload is None or not response.source:
+            return
+        try:
+            component = parse(response.source, KIND.form)
+        except PolicyError as error:
+            self._node.log.warning("%s answered with what is no program: %s", message.sender, error)
+            return
+        me = self._node.settings.name
+        # The helper built on our program: both are authors of what came of it.
+        self._studies[workload].offer(component, (message.sender, me), 1.0)
+        self._node.log.info("%s helped with %s", message.sender, self._studies[workload].workload.name)

@@ -1,0 +1,167 @@
+"""``kernel-trainer run`` and ``kernel-trainer outbox``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import orjson
+
+from mqtt_hub.protocol.bodies import Capabilities
+from mqtt_hub.protocol.errors import ConfigurationError, MqttHubError
+from mqtt_hub.protocol.log import log_to
+from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
+from trainers.arenas.evaluate import KINDS
+from trainers.arenas.evaluator import Evaluator
+from trainers.library import Library
+from trainers.node import Node, NodeSettings
+from trainers.node_log import NodeLogHandler
+from trainers.outbox import summary
+from trainers.stop import Stop
+from trainers.trainer import NetworkedKernelTrainer, TrainerSettings
+from trainers.validator import KernelValidator
+
+__all__ = ["outbox", "run"]
+
+
+@click.command()
+@click.option("--name", required=True, help="The account's name, e.g. AI_Node_1.")
+@click.option("--role", type=click.Choice(["trainer", "validator"]), default="trainer", show_default=True)
+@click.option("--specialization", default="memory_management", show_default=True)
+@click.option(
+    "--token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the token; otherwise KERNEL_TRAINER_TOKEN, otherwise you are asked.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The hub's broker.")
+@click.option("--port", type=click.IntRange(1, 65535), default=1883, show_default=True)
+@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, help="First level of every topic.")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Outbox, workloads.  [default: ~/.kernel-trainer/NAME]",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same search.")
+@click.option("--evaluations", type=click.IntRange(1), help="Stop after so many evaluations.")
+@click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard error.")
+@click.option("--stop-at-end-of-input", is_flag=True, help="Stop when standard input ends (for supervisors).")
+def run(
+    name: str,
+    role: str,
+    specialization: str,
+    token_file: Path | None,
+    host: str,
+    port: int,
+    prefix: str,
+    home: Path | None,
+    seed: int,
+    evaluations: int | None,
+    log_file: Path | None,
+    stop_at_end_of_input: bool,  # noqa: FBT001 — click passes flags so
+) -> None:
+    """Run a node until Ctrl-C: a trainer searches and shares, a validator judges.
+
+    \b
+    Example:
+      mqtt-hub node add AI_Node_1 --role trainer --token-file token
+      kernel-trainer run --name AI_Node_1 --token-file token
+    """  # noqa: D301 — click's \b keeps the lines apart
+    settings = _settings(name, role, specialization, token_file, host, port, prefix, home)
+    log_to(log_file)
+    stop = Stop()
+    stop.on_signals()
+    if stop_at_end_of_input:
+        stop.at_end_of_input()
+    try:
+        _work(settings, stop, TrainerSettings(seed=seed, evaluations_max=evaluations))
+    except MqttHubError as error:
+        if log_file is not None:  # whoever reads the log later wants to know why it ends
+            logging.getLogger(name).error("%s", error)
+        raise
+
+
+@click.command()
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), required=True, help="The node's home.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def outbox(home: Path, as_json: bool) -> None:  # noqa: FBT001 — click passes flags so
+    """Show how much a node has sent, and what has no receipt yet."""
+    counts = summary(home)
+    if as_json:
+        click.echo(orjson.dumps(counts))
+    else:
+        click.echo(f"sent {counts['sent']}, without a receipt {counts['pending']}, evaluations {counts['evaluations']}")
+
+
+def _work(settings: NodeSettings, stop: Stop, search: TrainerSettings) -> None:
+    library = Library(settings.home / "workloads")
+    with Evaluator(settings.kinds[0]) as evaluator:
+        settings = replace(settings, capabilities=_capabilities(evaluator.engine))
+        node = Node(settings, have=library.have)
+        handler = NodeLogHandler(node)
+        node.log.addHandler(handler)
+        try:
+            if settings.role == "validator":
+                KernelValidator(node, library, evaluator, stop).run()
+            else:
+                trainer = NetworkedKernelTrainer(node, library, evaluator, stop, search)
+                trainer.run()
+                (settings.home / "evaluations").write_text(f"{trainer.meter.evaluations}\n")
+        finally:
+            node.log.removeHandler(handler)
+            node.stop()
+
+
+def _settings(
+    name: str,
+    role: str,
+    specialization: str,
+    token_file: Path | None,
+    host: str,
+    port: int,
+    prefix: str,
+    home: Path | None,
+) -> NodeSettings:
+    if NAME.fullmatch(name) is None:
+        raise ConfigurationError(f"{name!r} is no node name", hint="letters, digits, _ and -, at most 64")
+    kinds = tuple(kind.name for kind in KINDS.values() if specialization in kind.specializations)
+    if not kinds:
+        known = sorted({name for kind in KINDS.values() for name in kind.specializations})
+        raise ConfigurationError(f"nothing is known of {specialization}", hint=f"known: {', '.join(known)}")
+    home = (home or Path.home() / ".kernel-trainer" / name).expanduser().absolute()
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{home}: {error.strerror}", hint="choose another with --home") from error
+    return NodeSettings(name, role, specialization, kinds, _token(token_file), home, host, port, prefix)
+
+
+def _token(path: Path | None) -> str:
+    """Return the token: from a file, the environment or a prompt, never from the command line."""
+    if path is None:
+        return os.environ.get("KERNEL_TRAINER_TOKEN") or str(click.prompt("Token", hide_input=True))
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{path}: {error}", hint="the file that `mqtt-hub node add --token-file` wrote"
+        ) from error
+
+
+def _capabilities(engine: str) -> Capabilities:
+    try:
+        memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    except (AttributeError, ValueError):  # not there on every platform
+        memory_mib = 0
+    return Capabilities(
+        cpus=os.cpu_count() or 0,
+        memory_mib=memory_mib,
+        architecture=platform.machine()[:64],
+        python=platform.python_version(),
+        engine=engine,
+        version=version("mqtt-hub"),
+    )

@@ -1,0 +1,300 @@
+"""What every node needs: connection, presence, HELLO, reconnect; the courier does the rest.
+
+::
+
+    connected ──▶ subscribe ──▶ STATUS init ──▶ HELLO ──▶ TRAINING_SYNC ──┬─ refused: `check` raises
+        ▲                                        ▲ every 5 s until then   └─ accepted: STATUS ready, outbox sent
+        └── back-off 1 … 30 s ◀── lost ◀─────────┴── the hub's status says it is back
+
+The network has a thread of its own (paho's). It fills ``inbox``; the node's loop empties it.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from mqtt_hub.protocol.bodies import Body, Capabilities, Hello, Receipt, Status, TrainingSync
+from mqtt_hub.protocol.codec import Message, decode, encode, scope_of, stamp
+from mqtt_hub.protocol.errors import AccessDeniedError, MqttHubError, ProtocolError
+from mqtt_hub.protocol.table import HUB, TABLE, MessageType
+from mqtt_hub.protocol.topics import DEFAULT_PREFIX, build, parse, subscriptions
+from trainers.courier import WINDOW_MESSAGES, Courier
+from trainers.outbox import Outbox, OutboxError, OutboxFullError, Parcel
+
+__all__ = ["Node", "NodeSettings"]
+
+INBOX_MESSAGES_MAX = 2_000  # beyond it the oldest is dropped and counted: what peers share can be had again
+HELLO_EVERY_S = 5.0
+KEEP_ALIVE_S = 20
+BACKOFF_S_MAX = 30
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """Who the node is and where its hub is; ``home`` keeps the outbox and the workloads."""
+
+    name: str
+    role: str
+    specialization: str
+    kinds: tuple[str, ...]
+    token: str = field(repr=False)
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 1883
+    prefix: str = DEFAULT_PREFIX
+    capabilities: Capabilities = field(default_factory=Capabilities)
+
+
+class Node:
+    """One node's connection to its hub."""
+
+    def __init__(
+        self, settings: NodeSettings, *, have: Callable[[], tuple[str, ...]], clock: Callable[[], float] = time.time
+    ) -> None:
+        self.settings = settings
+        self.log = logging.getLogger(settings.name)
+        self.inbox: queue.Queue[Message] = queue.Queue(INBOX_MESSAGES_MAX)
+        self.dropped = 0
+        self._clock, self._have = clock, have
+        self._courier = Courier(Outbox(settings.home / "outbox.db"), self._publish_parcel, clock)
+        self._instance = secrets.token_hex(8)
+        self._ready = threading.Event()
+        self._failure: MqttHubError | None = None
+        self._greeted_at = 0.0
+        self._will_session = self._courier.session
+        self._client = self._new_client()
+
+    def start(self) -> None:
+        """Begin to connect, in the background; `check` tells of what cannot be mended by waiting."""
+        self._client.connect_async(self.settings.host, self.settings.port, keepalive=KEEP_ALIVE_S)
+        self._client.loop_start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the hub has accepted this node on the present connection."""
+        return self._ready.is_set()
+
+    @property
+    def session(self) -> int:
+        """The session of this start; the hub's word once `ready`."""
+        return self._courier.session
+
+    def check(self) -> None:
+        """Raise what ended this node: a wrong token, a refused HELLO, a disk that refuses. Retries the rest."""
+        if self._failure is not None:
+            raise self._failure
+        if self._will_session != self._courier.session:
+            self._renew_will()
+        if self._client.is_connected() and not self.ready and self._since(self._greeted_at) > HELLO_EVERY_S:
+            self.greet()
+        if self.ready:
+            self._courier.resend_overdue()
+
+    def greet(self) -> None:
+        """Say HELLO (again): the answer tells best components, workloads and, to a validator, what waits."""
+        self._greeted_at = self._clock()
+        hello = Hello(
+            role=self.settings.role,  # type: ignore[arg-type]
+            specialization=self.settings.specialization,
+            kinds=self.settings.kinds,
+            instance=self._instance,
+            capabilities=self.settings.capabilities,
+            have=self._have(),
+        )
+        self.tell(MessageType.HELLO, hello, correlation_id=f"{self._instance}.{int(self._greeted_at * 1000)}")
+
+    def share(
+        self, type_: MessageType, body: Body, *, recipient: str = "", correlation_id: str = "", expires_at: str = ""
+    ) -> None:
+        """Commit a message to the outbox and send it. At the outbox's bound, wait: nothing is dropped."""
+        message = self._message(type_, body, correlation_id, expires_at)
+        warned = False
+        while True:
+            try:
+                self._courier.submit(message, recipient)
+            except OutboxFullError as error:
+                if not warned:
+                    self.log.warning("waiting: %s", error)
+                    warned = True
+                self.check()
+                time.sleep(0.5)
+            else:
+                return
+
+    def tell(self, type_: MessageType, body: Body, *, correlation_id: str = "") -> None:
+        """Send what wants no receipt; telemetry is dropped, and counted, while there is no connection."""
+        if TABLE[type_].qos == 0 and not self._client.is_connected():
+            self.dropped += 1
+            return
+        message = self._message(type_, body, correlation_id, "")
+        self._publish(type_, scope_of(message), encode(message))
+
+    def stop(self, *, patience_s: float = 5.0) -> None:
+        """Wait a while for the last receipts, say good-bye, disconnect. What has no receipt stays for next time."""
+        deadline = time.monotonic() + patience_s
+        while self.ready and self._courier.pending() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if self._client.is_connected():
+            topic, payload = self._status("disconnected")
+            try:
+                self._client.publish(topic, payload, qos=1, retain=True).wait_for_publish(1.0)
+            except (ValueError, RuntimeError):
+                self.log.warning("the hub did not hear the good-bye")
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._courier.close()
+
+    # -- below: the network's thread ---------------------------------------------------------------------------
+
+    def _new_client(self) -> mqtt.Client:
+        # A persistent session: what peers say during a short loss of the network is delivered afterwards.
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=self.settings.name, clean_session=False, protocol=mqtt.MQTTv311
+        )
+        client.username_pw_set(self.settings.name, self.settings.token)
+        client.reconnect_delay_set(1, BACKOFF_S_MAX)
+        client.max_inflight_messages_set(WINDOW_MESSAGES)
+        client.will_set(*self._status("lost"), qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        return client
+
+    def _renew_will(self) -> None:
+        """Connect again with a will of the granted session: one of an earlier session would count for nothing."""
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._will_session = self._courier.session
+        self._client.will_set(*self._status("lost"), qos=1, retain=True)
+        self.start()
+
+    def _on_connect(
+        self, client: mqtt.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        settings = self.settings
+        if reason.is_failure:
+            self._failure = AccessDeniedError(
+                f"the hub at {settings.host}:{settings.port} refused {settings.name}: unknown account, or wrong or"
+                " revoked token",
+                hint=f"the operator makes a new token: mqtt-hub node rotate {settings.name}",
+            )
+            client.disconnect()
+            return
+        filters = subscriptions(settings.role, settings.name, settings.kinds, prefix=settings.prefix)
+        client.subscribe([(topic, 1) for topic in filters])
+
+    def _on_connect_fail(self, _client: mqtt.Client, _userdata: Any) -> None:
+        self.log.warning("nobody answers at %s:%d, trying again", self.settings.host, self.settings.port)
+
+    def _on_disconnect(
+        self, _client: mqtt.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        was_ready = self.ready
+        self._ready.clear()
+        self._courier.shut()
+        if was_ready and reason.is_failure:
+            self.log.warning("connection lost, going on alone and trying again")
+
+    def _on_subscribe(
+        self, client: mqtt.Client, _userdata: Any, _mid: int, codes: list[ReasonCode], _properties: Any
+    ) -> None:
+        if any(code.is_failure for code in codes):
+            self._failure = AccessDeniedError(f"the broker refused a subscription of {self.settings.name}")
+            return
+        # Only now that we can hear the answer.
+        client.publish(*self._status("init"), qos=1, retain=True)
+        self.greet()
+
+    def _on_message(self, _client: mqtt.Client, _userdata: Any, raw: mqtt.MQTTMessage) -> None:
+        try:
+            message = decode(bytes(raw.payload), parse(raw.topic, prefix=self.settings.prefix))
+            self._take(message, retained=raw.retain)
+        except ProtocolError as error:
+            self.log.warning("a message on %s does not follow the protocol: %s", raw.topic, error)
+        except OutboxError as error:
+            self._failure = error
+
+    def _take(self, message: Message, *, retained: bool) -> None:
+        if message.type is MessageType.RECEIPT:
+            self._on_receipt(message.body)
+        elif message.type is MessageType.TRAINING_SYNC:
+            # An answer to an earlier start of this node may come late.
+            if message.correlation_id.startswith(self._instance) and self._on_sync(message.body):
+                self._keep(message)
+        elif message.type is MessageType.STATUS:
+            # The hub is back after a restart that our connection did not notice: announce ourselves again.
+            if message.sender == HUB and message.body.state == "ready" and not retained and not self.ready:
+                self.greet()
+        elif message.sender != self.settings.name:
+            self._keep(message)
+
+    def _keep(self, message: Message) -> None:
+        while True:
+            try:
+                self.inbox.put_nowait(message)
+            except queue.Full:
+                self.dropped += 1
+                self.inbox.get_nowait()
+            else:
+                return
+
+    def _on_sync(self, sync: TrainingSync) -> bool:
+        if not sync.accepted:
+            self._failure = AccessDeniedError(f"the hub refused {self.settings.name}: {sync.reason}")
+            return False
+        self._courier.open(sync.session, sync.receipts)
+        if not self.ready:
+            self._ready.set()
+            self._client.publish(*self._status("ready"), qos=1, retain=True)
+            self.log.info("accepted by the hub: session %d, %d peers", sync.session, len(sync.peers))
+        return True
+
+    def _on_receipt(self, receipt: Receipt) -> None:
+        self._courier.receipt(receipt.committed)
+        for rejection in receipt.rejected:
+            self.log.warning("the hub rejected message %d: %s", rejection.seq, rejection.reason)
+
+    # -- below: both threads -------------------------------------------------------------------------------------
+
+    def _publish_parcel(self, parcel: Parcel) -> None:
+        message = decode(parcel.payload)
+        self._publish(message.type, scope_of(message, parcel.recipient), parcel.payload)
+
+    def _publish(self, type_: MessageType, scope: str, payload: bytes) -> None:
+        row = TABLE[type_]
+        topic = build(type_, self.settings.name, scope, prefix=self.settings.prefix)
+        self._client.publish(topic, payload, qos=row.qos, retain=row.retain)
+
+    def _status(self, state: str) -> tuple[str, bytes]:
+        settings = self.settings
+        body = Status(state, self._courier.session, settings.role, settings.specialization)  # type: ignore[arg-type]
+        topic = build(MessageType.STATUS, settings.name, prefix=settings.prefix)
+        return topic, encode(self._message(MessageType.STATUS, body, "", ""))
+
+    def _message(self, type_: MessageType, body: Body, correlation_id: str, expires_at: str) -> Message:
+        return Message(
+            type_,
+            self.settings.name,
+            self._courier.session,
+            stamp(self._clock()),
+            body,
+            correlation_id=correlation_id,
+            expires_at=expires_at,
+        )
+
+    def _since(self, at: float) -> float:
+        return abs(self._clock() - at)
