@@ -1,0 +1,90 @@
+"""What a component kind declares to the language: functions, features with units, actions.
+
+One `Form` is a set of functions that together make a component. The language knows nothing of pages or
+tasks; it reads this table::
+
+    Form ── functions ──▶ Function ── features ──▶ Feature (name, unit, low..high, offset)
+      └──── actions ────▶ Action (head, tail, keep, evict: how each becomes the integer the arena decodes)
+
+The arena's side of the bargain (the ABI): arena and candidate import one memory, ``env.memory``. Before each
+call the arena has written the function's features as little-endian i64 at ``Form.features_at + 8 * slot``.
+The candidate exports every function of the form as ``() -> i64`` and reads only the slots it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Action", "Feature", "Form", "Function", "Unit"]
+
+
+class Unit(StrEnum):
+    """What a feature measures; search compares and adds only like with like."""
+
+    TIME = "time"  # requests, ticks, microseconds: as the feature's meaning says
+    COUNT = "count"
+    SIZE = "size"  # pages, sectors, bytes
+    RATE = "rate"  # parts of 1024
+    INDEX = "index"  # names a queue or a CPU: compared, never added
+    FREE = "free"  # the component's own register or mark, and seeded chance
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """An integer that the arena shows to a function; always within ``low..high``."""
+
+    name: str
+    unit: Unit
+    low: int
+    high: int
+    meaning: str
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A helper such as ``head(queue, mark)``.
+
+    It becomes ``code << 16 | queue << 8 | mark`` with each argument clamped to its bounds, in the order of
+    ``arguments`` (name, low, high, shift).
+    """
+
+    name: str
+    code: int
+    arguments: tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function of a form: what it sees and what it may return.
+
+    ``actions`` empty means it returns a plain integer; the arena clamps it to ``low..high``.
+    """
+
+    name: str
+    features: tuple[Feature, ...]
+    actions: tuple[str, ...]
+    default: str  # its source where a component does not give it
+    meaning: str
+    low: int = 0
+    high: int = 0
+    unit: Unit = Unit.FREE  # of the integer it returns
+    writes: str = ""  # the feature that holds what it returned; while none reads that, the function is idle
+
+    def feature(self, name: str) -> Feature | None:
+        """Return the feature of that name, or None."""
+        return next((feature for feature in self.features if feature.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """A set of functions that together make a component of ``kind``; one instance a form, equal to itself alone."""
+
+    kind: str
+    name: str
+    functions: Mapping[str, Function]  # in canonical order
+    actions: Mapping[str, Action]
+    features_at: int  # byte address of slot 0 in the shared memory
+    own_marks: tuple[str, ...] = ()  # action arguments that the arena only hands back, as features of that name
