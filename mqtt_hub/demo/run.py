@@ -34,12 +34,13 @@ HELPER_S = 60.0
 SPECIALIZATION = "memory_management"
 
 
-def run_demo(*, seconds: int, nodes: int, seed: int, home: Path | None, as_json: bool) -> None:
+def run_demo(*, seconds: int, nodes: int, seed: int, evaluations: int | None, home: Path | None, as_json: bool) -> None:
     """Run the demo and print its summary; raises what the user can mend."""
+    budget = ("--evaluations", str(evaluations)) if evaluations else ()
     place = Home(home.expanduser().absolute() if home else Path(tempfile.mkdtemp(prefix="mqtt-hub-demo-")))
     show = LiveLines() if not as_json else None
     plans = [NodePlan("Validator_1", "validator", SPECIALIZATION)] + [
-        NodePlan(f"AI_Node_{number}", "trainer", SPECIALIZATION, ("--seed", str(seed + number)))
+        NodePlan(f"AI_Node_{number}", "trainer", SPECIALIZATION, ("--seed", str(seed + number), *budget))
         for number in range(1, nodes + 1)
     ]
     if show:
@@ -74,6 +75,7 @@ def _watch(
     all_ready_at: float | None = None
     while True:
         supervisor.poll()
+        supervisor.check()
         if hub.poll() is not None:
             raise MqttHubError(f"the hub ended with code {hub.returncode}", hint=f"see {home.path / 'hub.log'}")
         now = time.monotonic()
@@ -81,7 +83,7 @@ def _watch(
             ready = sum(row.state == "ready" and row.role != "hub" for row in queries.nodes(db))
             if ready == len(supervisor.children) or now - began > START_S:
                 all_ready_at = now
-        elif now - all_ready_at >= seconds or not supervisor.running():
+        elif now - all_ready_at >= seconds or not supervisor.running(only_role="trainer"):
             db.close()
             return now - all_ready_at
         if show:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from mqtt_hub.demo.summary import HiddenRow, Summary
@@ -114,12 +116,25 @@ def _source(summary: Summary) -> str:
 
 
 def _next(home: Home) -> str:
+    program = _program()
     return (
         f"The archive: {home.archive_path}\n\n"
-        "Next:\n"
-        f"  mqtt-hub serve --home {home.path}\n"
-        f"  mqtt-hub spawn -n 4 --home {home.path}\n"
+        "Next (the hub first; the others in further terminals):\n"
+        f"  {program} serve --home {home.path}\n"
+        f"  {program} spawn -n 4 --home {home.path}\n"
+        f"  {program} status --home {home.path}\n"
         f'  mosquitto_sub -p "$(cat {home.port_path})" -u observer -P "$(cat {home.tokens / "observer"})"'
         " -t 'kernel/v1/#' -v\n"
         f"  pip install datasette && datasette {home.archive_path}"
     )
+
+
+def _program() -> str:
+    """Return how this program was called, so that what is printed can be typed: it may be in a .venv only."""
+    called = Path(sys.argv[0])
+    if called.name != "mqtt-hub":
+        return "mqtt-hub"
+    try:
+        return str(called.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(called)
