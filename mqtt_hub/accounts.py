@@ -15,6 +15,8 @@ import hmac
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -73,6 +75,7 @@ class Accounts:
             raise ConfigurationError(
                 f"{path.parent} has no accounts", hint=f"make a home: mqtt-hub init --home {path.parent}"
             )
+        self._path = path
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._db = Database(sqlite3.connect(path, timeout=5, check_same_thread=False))
@@ -94,33 +97,36 @@ class Accounts:
                 f"there is an account {name} already", hint=f"a new token for it: mqtt-hub node rotate {name}"
             )
         token = secrets.token_urlsafe(32)
-        self._db.table("accounts").insert(
-            {
-                "name": name,
-                "role": role,
-                "specialization": specialization,
-                "token_hash": _HASHER.hash(token),
-                "created_at": now,
-                "revoked_at": None,
-                "generation": 1,
-            }
-        )
+        with self._change():
+            self._db.table("accounts").insert(
+                {
+                    "name": name,
+                    "role": role,
+                    "specialization": specialization,
+                    "token_hash": _HASHER.hash(token),
+                    "created_at": now,
+                    "revoked_at": None,
+                    "generation": 1,
+                }
+            )
         return token
 
     def rotate(self, name: str) -> str:
         """Give an account a new token and return it; the old one is void at once."""
         record = self._existing(name)
         token = secrets.token_urlsafe(32)
-        self._db.table("accounts").update(
-            name,
-            {"token_hash": _HASHER.hash(token), "revoked_at": None, "generation": record.generation + 1},
-        )
+        with self._change():
+            self._db.table("accounts").update(
+                name,
+                {"token_hash": _HASHER.hash(token), "revoked_at": None, "generation": record.generation + 1},
+            )
         return token
 
     def revoke(self, name: str, now: str) -> None:
         """Shut an account out, now; `rotate` lets it in again with a new token."""
         self._existing(name)
-        self._db.table("accounts").update(name, {"revoked_at": now})
+        with self._change():
+            self._db.table("accounts").update(name, {"revoked_at": now})
 
     def find(self, name: str) -> AccountRecord | None:
         """Return one account."""
@@ -138,6 +144,13 @@ class Accounts:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise ConfigurationError(f"{self._path}: {error}", hint="another program changes it: try again") from error
 
     def _existing(self, name: str) -> AccountRecord:
         record = self.find(name)
@@ -171,10 +184,10 @@ class AccountBook:
                 return record
         try:
             _HASHER.verify(record.token_hash if record is not None else _NOBODY, token)
-        except (VerificationError, InvalidHashError):
-            record = None
+        except (VerificationError, InvalidHashError) as error:
+            raise AccessDeniedError(f"{name}: unknown account, or wrong or revoked token") from error
         if record is None:
-            raise AccessDeniedError(f"{name}: unknown account, or wrong or revoked token")
+            raise AccessDeniedError(f"{name}: unknown account")
         self._verified[name] = (record.generation, seen)
         return record
 
@@ -192,3 +205,7 @@ class AccountBook:
                 self._verified.pop(name, None)
                 changed.append(name)
         return changed
+
+    def close(self) -> None:
+        """Close the file."""
+        self._accounts.close()

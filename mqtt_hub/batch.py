@@ -121,12 +121,16 @@ class Sorter:
         agreed = session is not None and 0 < session <= self._registry.session(entry.sender)
         if session is None or seq is None or not agreed:
             self._refuse(entry, work)
-        elif self._ledger.claim(entry.sender, session, seq) is Claim.NEW:
-            work.rows.append(entry)
-            work.keys.append((entry.sender, session, seq))
-            work.owe(entry.sender, session, Rejection(session, seq, entry.reason))
-        else:
+            return
+        claim = self._ledger.claim(entry.sender, session, seq)
+        if claim is Claim.BEYOND:
             self._refuse(entry, work)
+            return
+        if claim is Claim.NEW:
+            work.keys.append((entry.sender, session, seq))
+        # Sent again it is told again; the writer knows whether it is the same message or another under its key.
+        work.rows.append(entry)
+        work.owe(entry.sender, session, Rejection(session, seq, entry.reason))
 
     def _refuse(self, entry: Rejected, work: Work) -> None:
         """Archive a rejection that may not take up the key it names; the sender is told all the same."""

@@ -17,7 +17,7 @@ from mqtt_hub.archive import queries
 from mqtt_hub.batch import Greeting
 from mqtt_hub.intake import Accepted
 from mqtt_hub.ledger import Ledger
-from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync
+from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync, WorkloadChunk
 from mqtt_hub.protocol.codec import Message, encode, scope_of, stamp, to_json
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.table import HUB, TABLE, MessageType
@@ -35,6 +35,7 @@ PENDING_MAX = 4  # a validator asks again when it has judged these
 WORKLOADS_MAX = 128
 SESSIONS_MAX = 16
 GATHER_S = 0.3  # a workload asked for by several nodes within this time is sent once
+CHUNKS_PER_TICK_MAX = 16  # of workloads, 768 KiB: the queues of slow readers keep up, whoever asks however often
 
 
 _log = logging.getLogger("mqtt_hub.desk")
@@ -45,6 +46,7 @@ def _shorter(sync: TrainingSync) -> Iterator[TrainingSync]:
     yield sync
     yield replace(sync, best=(), patterns=(), pending=sync.pending[:1])
     yield replace(sync, best=(), patterns=(), pending=(), peers=())
+    yield replace(sync, best=(), patterns=(), pending=(), peers=(), receipts=sync.receipts[:1])
 
 
 class Desk:
@@ -66,6 +68,7 @@ class Desk:
         self._workloads = workloads
         self._session, self._prefix, self._clock = session, prefix, clock
         self._due: dict[str, tuple[float, StoredWorkload]] = {}
+        self._under_way: dict[str, tuple[StoredWorkload, Iterator[WorkloadChunk]]] = {}
         self.sent: list[Accepted] = []
 
     def take_sent(self) -> list[Accepted]:
@@ -121,18 +124,43 @@ class Desk:
                     self._due.setdefault(stored.entry.id, (self._clock() + GATHER_S, stored))
 
     def send_due_workloads(self) -> None:
-        """Send the workloads whose time to gather further askers is over."""
+        """Send some of the workloads whose time to gather further askers is over: `CHUNKS_PER_TICK_MAX` pieces."""
         now = self._clock()
-        # A clock set back makes everything due rather than nothing.
+        # A clock set back makes everything due rather than nothing. Who asks while it is sent gets it once more.
         due = [digest for digest, (at, _stored) in self._due.items() if not now < at <= now + GATHER_S]
         for digest in due:
-            _due_at, stored = self._due.pop(digest)
-            for chunk in stored.chunks():
-                self._send(stored.type, chunk, archived_as=replace(chunk, data=""))
+            if digest not in self._under_way:
+                _due_at, stored = self._due.pop(digest)
+                self._under_way[digest] = stored, stored.chunks()
+        for _ in range(CHUNKS_PER_TICK_MAX):
+            if not self._under_way:
+                return
+            self._send_chunk(*next(iter(self._under_way.values())))
+
+    def _send_chunk(self, stored: StoredWorkload, chunks: Iterator[WorkloadChunk]) -> None:
+        try:
+            chunk = next(chunks, None)
+        except OSError as error:
+            _log.warning("workload %s cannot be sent: %s", stored.entry.id, error)
+            chunk = None
+        if chunk is None:
+            del self._under_way[stored.entry.id]
+        else:
+            self._send(stored.type, chunk, archived_as=replace(chunk, data=""))
 
     def tell_status(self, status: dict[str, Any]) -> None:
-        """Publish the hub's retained status."""
-        self._send(MessageType.STATUS, Status("ready", self._session, "hub", hub=to_json(status).decode()))
+        """Publish the hub's retained status, with as many of the connected nodes by name as it has room for."""
+        names = list(status["connected_nodes"].items())
+        while True:
+            text = to_json(status | {"connected_nodes": dict(names)}).decode()
+            try:
+                self._send(MessageType.STATUS, Status("ready", self._session, "hub", hub=text))
+            except ProtocolError:
+                if not names:
+                    raise
+                names = names[: len(names) // 2]
+            else:
+                return
 
     def say_goodbye(self) -> None:
         """Publish that the hub goes."""

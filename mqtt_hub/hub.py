@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from typing import Any, TypeVar
 
 from mqtt_hub.accounts import AccountBook, Accounts
 from mqtt_hub.archive import queries
-from mqtt_hub.archive.schema import open_archive
+from mqtt_hub.archive.schema import explain, open_archive
 from mqtt_hub.archive.writer import ArchiveWriter
 from mqtt_hub.batch import Sorter, Work
 from mqtt_hub.broker import Delivery
@@ -32,11 +33,11 @@ from mqtt_hub.desk import Desk
 from mqtt_hub.home import Config, Home
 from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.codec import stamp
-from mqtt_hub.protocol.errors import ArchiveError
+from mqtt_hub.protocol.errors import ArchiveError, MqttHubError
 from mqtt_hub.protocol.table import HUB
 from mqtt_hub.registry import Registry
 from mqtt_hub.sources import EmbeddedSource
-from mqtt_hub.status import Tally, describe
+from mqtt_hub.status import Tally, describe, measure
 from mqtt_hub.workload_store import WorkloadStore
 
 __all__ = ["CollaborativeKernelHub"]
@@ -45,6 +46,7 @@ BATCH_MESSAGES_MAX = 1_000
 RETRY_S_MAX = 2.0
 TICK_S = 0.25
 STATUS_EVERY_S = 2.0
+DRAIN_S_MAX = 5.0  # for what is still coming in when the hub is told to stop
 
 _log = logging.getLogger("mqtt_hub.hub")
 T = TypeVar("T")
@@ -63,6 +65,7 @@ class CollaborativeKernelHub:
         for node, session, upto, above in queries.session_progress(self._db):
             self._ledger.restore(node, session, upto, above)
         self._tally = Tally(self._db)
+        self._measured = measure(self._db, home.archive_path)
         self._book = AccountBook(Accounts(home.accounts_path))
         self.source = EmbeddedSource(config.host, config.port, accounts=self._book, prefix=config.prefix)
         self._sorter = Sorter(self._registry, self._ledger, role_of=self._role_of, prefix=config.prefix)
@@ -86,7 +89,8 @@ class CollaborativeKernelHub:
     async def start(self) -> None:
         """Listen and work until `stop`; raises `ConfigurationError` when the port is taken."""
         await self.source.start(self._deliver)
-        self._tasks = [asyncio.create_task(self._commit_loop()), asyncio.create_task(self._tick_loop())]
+        loops = (self._commit_loop(), self._watch_loop(), self._house_loop())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
         self._desk.tell_status(self.get_hub_status())
         _log.info("hub listens on %s:%d, archive %s", self._config.host, self.source.port, self._home.archive_path)
 
@@ -98,24 +102,30 @@ class CollaborativeKernelHub:
             task.result()
 
     async def stop(self) -> None:
-        """Say good-bye, commit and acknowledge what has arrived, close everything."""
-        self._desk.say_goodbye()
-        self._stopping = True
-        self._wake.set()
-        commit, tick = self._tasks
-        tick.cancel()
-        await asyncio.gather(commit, tick, return_exceptions=True)
-        await self.source.stop()
+        """Say good-bye, commit and acknowledge what has arrived within `DRAIN_S_MAX`, close everything."""
+        if self._tasks:
+            self._desk.say_goodbye()
+            self._stopping = True
+            self._wake.set()
+            commit, *others = self._tasks
+            for task in others:
+                task.cancel()
+            await asyncio.wait([commit], timeout=DRAIN_S_MAX)
+            await self.source.stop()  # who never paused is cut off here; what it sent and we have is committed
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         self._thread.shutdown()
         self._db.close()
+        self._book.close()
         _log.info("hub stopped")
 
     def get_hub_status(self) -> dict[str, Any]:
-        """Return connected nodes, messages by type and rate, knowledge counts, collaborations, sizes."""
+        """Return connected nodes, messages by type and rate, knowledge counts, collaborations, sizes.
+
+        Call it on the loop's thread. What the archive has to be asked for is up to `STATUS_EVERY_S` old.
+        """
         now = self._clock()
         status = describe(
-            self._db,
-            self._home.archive_path,
+            self._measured,
             self._tally,
             self._registry,
             now=now,
@@ -149,7 +159,7 @@ class CollaborativeKernelHub:
             except ArchiveError as error:
                 if self._state != "degraded":
                     _log.error("degraded, nothing is acknowledged: %s", error)
-                self._state = "degraded"
+                    self._enter("degraded")
                 if self._stopping:
                     return False
                 await asyncio.sleep(delay_s)
@@ -157,8 +167,13 @@ class CollaborativeKernelHub:
                 continue
             if self._state == "degraded":
                 _log.info("the archive takes messages again")
-                self._state = "running"
+                self._enter("running")
             return True
+
+    def _enter(self, state: str) -> None:
+        self._state = state
+        if not self._stopping:
+            self._desk.tell_status(self.get_hub_status())
 
     async def _settle(self, work: Work) -> None:
         """Do what was waiting for the commit: acknowledge, receipt, answer."""
@@ -169,29 +184,38 @@ class CollaborativeKernelHub:
             acknowledge()
         self._desk.send_receipts(work.receipts)
         for greeting in work.hellos:
-            self._desk.greet(greeting, await self._in_thread(self._desk.answer, greeting))
+            try:
+                sync = await self._in_thread(self._desk.answer, greeting)
+            except MqttHubError as error:  # the node says HELLO again until it is answered
+                _log.error("no answer to the HELLO of %s: %s", greeting.hello.message.sender, error)
+            else:
+                self._desk.greet(greeting, sync)
 
-    async def _tick_loop(self) -> None:
-        told_at = 0.0
+    async def _watch_loop(self) -> None:
+        """Do what must not wait for the archive: a revoked token is void at once, also while a disk hangs."""
         while True:
             await asyncio.sleep(TICK_S)
             await self._shut_out_revoked()
             self._desk.send_due_workloads()
-            now = self._clock()
-            if not STATUS_EVERY_S > now - told_at >= 0:  # a clock set back must not silence the hub
-                told_at = now
-                await self._keep_house()
             if self._desk.sent:
                 self._wake.set()
+
+    async def _house_loop(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_EVERY_S)
+            if self._state != "degraded":  # then the archive's thread is busy enough, and the status is told
+                await self._keep_house()
 
     async def _keep_house(self) -> None:
         upto = {key: self._ledger.upto(*key) for key in self._ledger.take_moved()}
         try:
             await self._in_thread(self._writer.advance, upto)
             await self._in_thread(self._writer.expire_collaborations, stamp(self._clock()))
-            self._desk.tell_status(await self._in_thread(self.get_hub_status))
+            self._measured = await self._in_thread(measure, self._db, self._home.archive_path)
         except ArchiveError as error:
             _log.warning("housekeeping waits: %s", error)
+        self._desk.tell_status(self.get_hub_status())
+        self._wake.set()
 
     async def _shut_out_revoked(self) -> None:
         changed = self._book.refresh()
@@ -204,4 +228,8 @@ class CollaborativeKernelHub:
         return record.role if record else HUB if name == HUB else "stranger"
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+        """Run a call in the archive's thread; raises `ArchiveError` also where it only reads."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+        except sqlite3.Error as error:
+            raise explain(error, self._home.archive_path) from error

@@ -37,6 +37,9 @@ class SeqSet:
     upto: int = 0
     above: set[int] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self._close()
+
     def __contains__(self, seq: int) -> bool:
         return seq <= self.upto or seq in self.above
 
@@ -45,6 +48,9 @@ class SeqSet:
         if seq <= self.upto:
             return
         self.above.add(seq)
+        self._close()
+
+    def _close(self) -> None:
         while self.upto + 1 in self.above:
             self.upto += 1
             self.above.discard(self.upto)
@@ -76,7 +82,7 @@ class Ledger:
         self._moved: set[tuple[str, int]] = set()
 
     def restore(self, node: str, session: int, upto: int, above: set[int]) -> None:
-        """Take a session as the archive has it, when the hub starts."""
+        """Take a session as the archive has it, when the hub starts; ``upto`` may lag behind what is ``above``."""
         self._sessions[node, session] = _Session(SeqSet(upto, set(above)), SeqSet(upto, set(above)))
 
     def claim(self, node: str, session: int, seq: int) -> Claim:

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from mqtt_hub.observer import plain
 from mqtt_hub.spawn import Child
 
 __all__ = ["LiveLines"]
@@ -39,5 +40,5 @@ class LiveLines:
 def node_line(child: Child) -> str:
     """Return a node's live line: name, state, restarts, and what it last logged."""
     restarts = f" ({child.restarts} restarts)" if child.restarts else ""
-    said = child.last_line().split(" - ", 3)[-1]
+    said = plain(child.last_line().split(" - ", 3)[-1])
     return f"{child.plan.name:<16} {child.state}{restarts:<14} {said}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from mqtt_hub.protocol.errors import AccessDeniedError, BrokerUnavailableError, 
 from mqtt_hub.protocol.table import HUB, MessageType
 from mqtt_hub.protocol.topics import VERSION, build, parse
 
-__all__ = ["Observer", "seen_line"]
+__all__ = ["Observer", "plain", "seen_line"]
 
 CONNECT_TIMEOUT_S = 5.0
 QUEUE_MESSAGES_MAX = 10_000  # a slow terminal loses the oldest lines, never the hub's time
@@ -37,7 +38,7 @@ class Observer:
         )
         self._client.username_pw_set("observer", token)
         self._client.on_connect = lambda _c, _u, _f, reason, _p: self._outcome.put(not reason.is_failure)
-        self._client.on_disconnect = lambda *_: self._queue.put(None)
+        self._client.on_disconnect = lambda *_: self._keep(None)
         self._client.on_message = self._on_message
 
     @classmethod
@@ -52,11 +53,13 @@ class Observer:
             self._client.connect(self._host, self._port)
             self._client.loop_start()
             accepted = self._outcome.get(timeout=CONNECT_TIMEOUT_S)
-        except (OSError, queue.Empty) as error:
+        except (OSError, ValueError, queue.Empty) as error:  # ValueError: port 0, where no hub runs to tell its own
+            self._client.loop_stop()
             raise BrokerUnavailableError(
                 f"nobody answers at {self._host}:{self._port}", hint="start the hub: mqtt-hub serve"
             ) from error
         if not accepted:
+            self.__exit__(None, None, None)
             raise AccessDeniedError(
                 "the hub refused the observer's token", hint="mqtt-hub node rotate observer makes a new one"
             )
@@ -100,18 +103,28 @@ class Observer:
                 continue  # not ours to judge: the hub archives it with its reason
 
     def _on_message(self, _client: mqtt.Client, _userdata: Any, raw: mqtt.MQTTMessage) -> None:
+        self._keep((raw.topic, bytes(raw.payload)))
+
+    def _keep(self, item: tuple[str, bytes] | None) -> None:
+        """Put an item in line and never wait: paho's thread must end when nobody reads any more."""
         while True:
             try:
-                self._queue.put_nowait((raw.topic, bytes(raw.payload)))
+                self._queue.put_nowait(item)
             except queue.Full:
-                self._queue.get_nowait()
+                with suppress(queue.Empty):  # the reader may just have made room
+                    self._queue.get_nowait()
             else:
                 return
 
 
+def plain(text: str) -> str:
+    """Return what others wrote without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def seen_line(message: Message) -> str:
     """Return a message as one line: time, sender, type, body (shortened)."""
-    body = to_json(message.body).decode()
+    body = plain(to_json(message.body).decode())
     seq = f"#{message.seq}" if message.seq is not None else ""
     line = f"{message.sent_at[11:23]} {message.sender:<16} {message.type:<24}{seq:>6} {body}"
     return line if len(line) <= LINE_CHARACTERS_MAX else line[: LINE_CHARACTERS_MAX - 1] + "…"

@@ -29,8 +29,8 @@ async def _serve(home: Home, config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await hub.start()
     try:
+        await hub.start()
         # Only now that it listens: whoever waits for the hub waits for this file.
         write_private(home.port_path, f"{hub.source.port}\n")
         told, failed = asyncio.create_task(stop.wait()), asyncio.create_task(hub.failure())

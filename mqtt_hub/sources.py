@@ -95,6 +95,8 @@ class EmbeddedSource:
         name, token = credentials.username, credentials.password
         if not name or not token:
             return None
+        # An account made a moment ago is let in, one revoked a moment ago is not: cheap where nothing changed.
+        await self.shut_out(self._accounts.refresh())
         try:
             record = await asyncio.to_thread(self._accounts.verify, name, token)
         except AccessDeniedError:

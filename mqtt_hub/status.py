@@ -17,7 +17,7 @@ from mqtt_hub.archive.writer import Grant
 from mqtt_hub.intake import Entry, Rejected
 from mqtt_hub.registry import Registry
 
-__all__ = ["Tally", "describe"]
+__all__ = ["Tally", "describe", "measure"]
 
 RATE_WINDOW_S = 10.0
 
@@ -53,16 +53,25 @@ class Tally:
             self._recent.popleft()
 
 
-def describe(
-    db: Database, archive: Path, tally: Tally, registry: Registry, *, now: float, uptime_s: float, state: str
-) -> dict[str, Any]:
-    """Return what `get_hub_status()` says; sizes in bytes, times in seconds."""
-    counts = queries.tally(db)
+def measure(db: Database, archive: Path) -> dict[str, Any]:
+    """Return what the archive has to be asked for; sizes in bytes. Call it in the archive's thread."""
     wal = archive.with_name(archive.name + "-wal")
+    return queries.tally(db) | {
+        "components": queries.components_by_verdict(db),
+        "archive_bytes": sum(path.stat().st_size for path in (archive, wal) if path.exists()),
+    }
+
+
+def describe(
+    measured: dict[str, Any], tally: Tally, registry: Registry, *, now: float, uptime_s: float, state: str
+) -> dict[str, Any]:
+    """Return what `get_hub_status()` says; times in seconds. Call it where tally and registry are changed."""
+    connected = registry.connected()
     return {
         "state": state,
         "uptime_s": round(uptime_s, 1),
-        "connected_nodes": registry.connected(),
+        "connected": len(connected),
+        "connected_nodes": connected,
         "nodes_known": len(registry.peers()),
         "messages": {
             "accepted": tally.by_type.total(),
@@ -70,9 +79,5 @@ def describe(
             "per_second": tally.per_second(now),
             "by_type": dict(sorted(tally.by_type.items())),
         },
-        "patterns": counts["patterns"],
-        "code": counts["code"],
-        "components": queries.components_by_verdict(db),
-        "active_collaborations": counts["active_collaborations"],
-        "archive_bytes": sum(path.stat().st_size for path in (archive, wal) if path.exists()),
+        **measured,
     }

@@ -7,6 +7,7 @@ opaque. Train parts go to everybody, hidden parts to validators only.
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,6 +26,8 @@ FILE_BYTES_MAX = 64 * 1024 * 1024
 HEADER_BYTES_MAX = 64 * 1024
 CHUNK_BYTES = CHUNK_CHARACTERS_MAX // 4 * 3
 
+_log = logging.getLogger("mqtt_hub.workloads")
+
 
 @dataclass(frozen=True, slots=True)
 class StoredWorkload:
@@ -39,14 +42,13 @@ class StoredWorkload:
         return MessageType.WORKLOAD_HIDDEN if self.entry.part == "hidden" else MessageType.WORKLOAD
 
     def chunks(self) -> Iterator[WorkloadChunk]:
-        """Yield the file in pieces of `CHUNK_BYTES`."""
-        data, entry = self.path.read_bytes(), self.entry
-        count = -(-len(data) // CHUNK_BYTES)
-        for index in range(count):
-            piece = data[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
-            yield WorkloadChunk(
-                entry.id, entry.kind, entry.name, entry.part, len(data), index, count, base64.b64encode(piece).decode()
-            )
+        """Yield the file in pieces of `CHUNK_BYTES`, read as they are asked for; raises `OSError`."""
+        entry = self.entry
+        count = -(-entry.size_bytes // CHUNK_BYTES)
+        with self.path.open("rb") as file:
+            for index in range(count):
+                piece = base64.b64encode(file.read(CHUNK_BYTES)).decode()
+                yield WorkloadChunk(entry.id, entry.kind, entry.name, entry.part, entry.size_bytes, index, count, piece)
 
 
 class WorkloadStore:
@@ -55,25 +57,29 @@ class WorkloadStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._stored: dict[str, StoredWorkload] = {}
-        for path in sorted(directory.glob("*.workload")):
-            self._take(path)
+        self._left_out: dict[str, tuple[int, int]] = {}  # name -> (size, time of change) of what was no workload
+        self.refresh()
 
     def add(self, data: bytes) -> StoredWorkload:
         """Keep one workload file; raises `ConfigurationError` when it is none. Adding it again changes nothing."""
         digest = sha256(data).hexdigest()
         path = self._directory / f"{digest}.workload"
-        _entry(data, digest, "workload")
+        stored = StoredWorkload(_entry(data, digest, "workload"), path)
         if not path.exists():
             draft = path.with_suffix(".new")
             draft.write_bytes(data)
             draft.replace(path)
-        return self._take(path)
+        self._stored[digest] = stored
+        return stored
 
     def refresh(self) -> None:
-        """Take up files that another process has added."""
-        for path in self._directory.glob("*.workload"):
+        """Take up files that another process has added; one that is no workload, or not whole yet, is left out."""
+        for path in sorted(self._directory.glob("*.workload")):
             if path.stem not in self._stored:
-                self._take(path)
+                try:
+                    self._take(path)
+                except (OSError, ConfigurationError) as error:
+                    _log.warning("%s: left out: %s", path.name, error)
 
     def for_role(self, role: str, kinds: tuple[str, ...]) -> list[StoredWorkload]:
         """Return what a node of that role may have: hidden parts are for validators only."""
@@ -83,11 +89,17 @@ class WorkloadStore:
             if stored.entry.kind in kinds and (stored.entry.part == "train" or role == "validator")
         ]
 
-    def _take(self, path: Path) -> StoredWorkload:
+    def _take(self, path: Path) -> None:
+        state = path.stat()
+        as_it_is = (state.st_size, state.st_mtime_ns)
+        if self._left_out.get(path.name) == as_it_is:
+            return  # told once; looked at again when it has changed
+        self._left_out[path.name] = as_it_is
         data = path.read_bytes()
-        stored = StoredWorkload(_entry(data, sha256(data).hexdigest(), path.name), path)
-        self._stored[stored.entry.id] = stored
-        return stored
+        digest = sha256(data).hexdigest()
+        if digest != path.stem:
+            raise ConfigurationError(f"{path.name}: not the bytes of its digest", hint=f"call it {digest}.workload")
+        self._stored[digest] = StoredWorkload(_entry(data, digest, path.name), path)
 
 
 def _entry(data: bytes, digest: str, name: str) -> WorkloadEntry:

@@ -30,6 +30,13 @@ __all__ = [
 ]
 
 
+# Hidden scores of the results that a quorum agreed on: what a single validator says beside it does not count.
+_AGREED = (
+    "hidden_scores s JOIN test_results t ON t.id = s.test_result"
+    " JOIN components c ON c.id = s.component AND c.digest = t.digest AND c.verdict = t.verdict"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class NodeRow:
     """A node as the archive last saw it."""
@@ -90,19 +97,21 @@ def tally(db: Database) -> dict[str, int]:
 
 
 def best_components(db: Database, kinds: tuple[str, ...], *, limit: int) -> tuple[BestComponent, ...]:
-    """Return the best accepted component of each hidden workload of these kinds."""
+    """Return the best accepted component of each hidden workload of these kinds, the latest found first."""
     rows = db.execute(
         f"""
-        SELECT c.kind, s.workload, c.id, c.source, min(s.value) FROM hidden_scores s
-        JOIN components c ON c.id = s.component
-        WHERE c.verdict = 'accepted' AND c.kind IN ({_marks(kinds)})
-        GROUP BY c.kind, s.workload ORDER BY max(c.judged_at) DESC LIMIT ?
-        """,  # noqa: S608 — question marks only
+        SELECT kind, workload, id, source FROM (
+            SELECT c.kind, s.workload, c.id, c.source, c.judged_at, row_number() OVER (
+                PARTITION BY c.kind, s.workload_id, s.capacity ORDER BY s.value, c.message
+            ) AS place
+            FROM {_AGREED} WHERE c.verdict = 'accepted' AND c.kind IN ({_marks(kinds)})
+        ) WHERE place = 1 ORDER BY judged_at DESC, workload LIMIT ?
+        """,  # noqa: S608 — names and question marks only
         (*kinds, limit),
     ).fetchall()
     return tuple(
         BestComponent(kind, workload, component, authors(db, component), source)
-        for kind, workload, component, source, _value in rows
+        for kind, workload, component, source in rows
     )
 
 
@@ -110,8 +119,8 @@ def best_patterns(db: Database, kinds: tuple[str, ...], *, limit: int) -> tuple[
     """Return the patterns of these kinds with the largest measured gain, each expression once."""
     rows = db.execute(
         f"""
-        SELECT kind, function, expression, unit, max(gain), uses, workload, component FROM patterns
-        WHERE kind IN ({_marks(kinds)}) GROUP BY kind, function, expression ORDER BY max(gain) DESC LIMIT ?
+        SELECT kind, function, expression, unit, max(gain) AS gain, uses, workload, component FROM patterns
+        WHERE kind IN ({_marks(kinds)}) GROUP BY kind, function, expression ORDER BY 5 DESC, expression LIMIT ?
         """,  # noqa: S608 — question marks only
         (*kinds, limit),
     )
@@ -153,7 +162,7 @@ def hidden_results(db: Database) -> list[dict[str, Any]]:
     """Return every hidden score of accepted components: workload, kind, value, bound, baselines as JSON text."""
     return list(
         db.query(
-            "SELECT s.*, c.kind FROM hidden_scores s JOIN components c ON c.id = s.component"
+            f"SELECT s.*, c.kind FROM {_AGREED}"  # noqa: S608 — names only
             " WHERE c.verdict = 'accepted' ORDER BY s.workload, s.value, s.component"
         )
     )

@@ -89,6 +89,7 @@ def m0002_knowledge(db: Database) -> None:
         {
             "id": str, "message": int, "node": int, "kind": str, "source": str, "c_source": str,
             "target": str, "claims": str, "verdict": str, "reason": str, "submitted_at": str, "judged_at": str,
+            "digest": str,
         },
         pk="id", foreign_keys=[message, node], not_null={"kind", "source", "verdict"},
     )  # fmt: skip
@@ -140,15 +141,17 @@ def m0003_views(db: Database) -> None:
     db.create_view(
         "leaderboard",
         """
-        SELECT s.workload, c.kind, s.metric, s.requests, s.value, s.bound, s.best_baseline, s.best_baseline_value,
+        SELECT s.workload, c.kind, s.metric, s.capacity, s.requests, s.value, s.bound, s.best_baseline,
+               s.best_baseline_value,
                round((s.best_baseline_value - s.value) / nullif(s.best_baseline_value - s.bound, 0), 4)
                    AS gap_closed_beyond_best_baseline,
                s.component, n.name AS submitted_by, c.verdict
         FROM hidden_scores s
-        JOIN components c ON c.id = s.component
+        JOIN test_results t ON t.id = s.test_result
+        JOIN components c ON c.id = s.component AND c.digest = t.digest AND c.verdict = t.verdict
         LEFT JOIN nodes n ON n.id = c.node
         WHERE c.verdict = 'accepted'
-        GROUP BY s.workload_id, s.component
+        GROUP BY s.workload_id, s.capacity, s.component
         ORDER BY s.workload, s.value, s.component
         """,
     )

@@ -7,8 +7,8 @@ acknowledged before that.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +41,11 @@ class ArchiveWriter:
         self._path = path
         self._quorum = quorum
         self._ids: dict[str, int] = {}
+        self._sessions: set[tuple[int, int]] = set()  # (node id, session) that have their row
 
     def commit(self, batch: Sequence[Entry | Grant]) -> None:
         """Write the batch in one transaction; raises `ArchiveError` and writes nothing when it cannot."""
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._transaction():
             judged = set()
             for item in batch:
                 entry = item.entry if isinstance(item, Grant) else item
@@ -55,16 +55,11 @@ class ArchiveWriter:
                 self._accept(entry)
                 if isinstance(item, Grant):
                     self._grant(item)
-                if entry.message.type is MessageType.TEST_RESULT:
+                # A verdict may overtake the submission, where several clients carry them to the hub.
+                if entry.message.type in (MessageType.TEST_RESULT, MessageType.OS_COMPONENT_SHARE):
                     judged.add(entry.message.body.component)
             for component in sorted(judged):
                 self._judge(component)
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._ids.clear()  # ids handed out in the failed transaction are void
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            raise explain(error, self._path) from error
 
     def new_hub_session(self, now: str) -> int:
         """Return the number of this start of the hub, and note that no node is connected at it."""
@@ -83,18 +78,16 @@ class ArchiveWriter:
 
     def advance(self, upto: Mapping[tuple[str, int], int]) -> None:
         """Note how far sessions are gapless on disk: what a restart begins its count from."""
-        try:
+        with self._transaction():
             self._connection.executemany(
                 "INSERT INTO sessions (node, session, upto) VALUES (?, ?, ?)"
                 " ON CONFLICT (node, session) DO UPDATE SET upto = excluded.upto",
                 [(self._node(node), session, seq) for (node, session), seq in upto.items()],
             )
-        except sqlite3.Error as error:
-            raise explain(error, self._path) from error
 
     def expire_collaborations(self, now: str) -> int:
-        """End the collaborations whose time is over; returns how many."""
-        try:
+        """End the collaborations whose time is over; returns how many. One that names no end has an hour."""
+        with self._transaction():
             return self._connection.execute(
                 "UPDATE collaborations SET state = CASE"
                 "   WHEN EXISTS (SELECT 1 FROM collaboration_answers a"
@@ -102,16 +95,27 @@ class ArchiveWriter:
                 "     THEN 'expired'"
                 "   WHEN EXISTS (SELECT 1 FROM collaboration_answers a WHERE a.collaboration = collaborations.id)"
                 "     THEN 'declined' ELSE 'expired' END, ended_at = ?"
-                " WHERE state IN ('open', 'accepted') AND expires_at <= ?",
+                " WHERE state IN ('open', 'accepted')"
+                "   AND coalesce(expires_at, strftime('%Y-%m-%dT%H:%M:%fZ', requested_at, '+1 hour')) <= ?",
                 (now, now),
             ).rowcount
-        except sqlite3.Error as error:
-            raise explain(error, self._path) from error
 
-    def set_state(self, node: str, state: str, now: str) -> None:
-        """Note the presence of a node as the broker saw it."""
-        with suppress(sqlite3.Error):  # presence is told again; a busy disk must not stop the hub
-            self._connection.execute("UPDATE nodes SET state = ?, last_seen = ? WHERE name = ?", (state, now, node))
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit what is written within, or nothing of it; SQLite's errors become `ArchiveError`."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            # Ids and sessions noted in the failed transaction are void.
+            self._ids.clear()
+            self._sessions.clear()
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise explain(error, self._path) from error
+            raise
 
     def _node(self, name: str, role: str = "unknown", now: str | None = None) -> int:
         known = self._ids.get(name)
@@ -124,9 +128,19 @@ class ArchiveWriter:
         self._ids[name] = int(row[0])
         return self._ids[name]
 
+    def _session(self, node: int, session: int) -> None:
+        """Give a session its row with its first sequenced message: a restart counts only sessions that have one."""
+        if (node, session) not in self._sessions:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO sessions (node, session, upto) VALUES (?, ?, 0)", (node, session)
+            )
+            self._sessions.add((node, session))
+
     def _accept(self, entry: Accepted) -> None:
         message = entry.message
         node = self._node(message.sender, now=entry.received_at)
+        if message.seq is not None:
+            self._session(node, message.session)
         cursor = self._connection.execute(
             "INSERT OR IGNORE INTO messages"
             " (node, session, seq, type, scope, correlation_id, sent_at, received_at, payload)"
@@ -158,28 +172,49 @@ class ArchiveWriter:
             ),
         )  # fmt: skip
         self._connection.execute(
-            "INSERT OR IGNORE INTO sessions (node, session, upto, granted_at) VALUES (?, ?, 0, ?)",
+            "INSERT INTO sessions (node, session, upto, granted_at) VALUES (?, ?, 0, ?)"
+            " ON CONFLICT (node, session) DO UPDATE SET granted_at = coalesce(granted_at, excluded.granted_at)",
             (node, grant.session, now),
         )
 
     def _reject(self, entry: Rejected) -> None:
+        node, payload, seq = (
+            self._node(entry.sender, now=entry.received_at),
+            entry.payload[:REJECTED_BYTES_MAX],
+            entry.seq,
+        )
+        if entry.session is not None and seq is not None:
+            self._session(node, entry.session)
+            holder = self._holder(node, entry.session, seq)
+            if holder == (payload,):
+                return  # the same message again
+            if holder is not None:
+                seq = None  # another message under a used key: kept beside it, so that nothing vanishes
         self._connection.execute(
-            "INSERT OR IGNORE INTO rejected (node, session, seq, topic, reason, received_at, payload)"
+            "INSERT INTO rejected (node, session, seq, topic, reason, received_at, payload)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                self._node(entry.sender, now=entry.received_at), entry.session, entry.seq, entry.topic,
-                entry.reason, entry.received_at, entry.payload[:REJECTED_BYTES_MAX],
-            ),
-        )  # fmt: skip
+            (node, entry.session, seq, entry.topic, entry.reason, entry.received_at, payload),
+        )
+
+    def _holder(self, node: int, session: int, seq: int) -> tuple[bytes | None] | None:
+        """Return what holds a key: the bytes of a rejected message, (None,) for an accepted one, or None."""
+        holder: tuple[bytes | None] | None = self._connection.execute(
+            "SELECT payload FROM rejected WHERE node = ?1 AND session = ?2 AND seq = ?3"
+            " UNION ALL SELECT NULL FROM messages WHERE node = ?1 AND session = ?2 AND seq = ?3",
+            (node, session, seq),
+        ).fetchone()
+        return holder
 
     def _judge(self, component: str) -> None:
-        """Set a component's verdict once a quorum of validators agrees on one result digest."""
+        """Set a component's verdict once a quorum of validators agrees on one digest; of equals the first stands."""
         agreed = self._connection.execute(
-            "SELECT verdict, min(reason), max(judged_at) FROM test_results WHERE component = ?"
-            " GROUP BY verdict, digest HAVING count(DISTINCT node) >= ? ORDER BY count(DISTINCT node) DESC LIMIT 1",
+            "SELECT verdict, min(reason), max(judged_at), digest FROM test_results WHERE component = ?"
+            " GROUP BY verdict, digest HAVING count(DISTINCT node) >= ?"
+            " ORDER BY count(DISTINCT node) DESC, min(id) LIMIT 1",
             (component, self._quorum),
         ).fetchone()
         if agreed is not None:
             self._connection.execute(
-                "UPDATE components SET verdict = ?, reason = ?, judged_at = ? WHERE id = ?", (*agreed, component)
+                "UPDATE components SET verdict = ?, reason = ?, judged_at = ?, digest = ? WHERE id = ?",
+                (*agreed, component),
             )

@@ -7,7 +7,7 @@ import orjson
 
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home
-from mqtt_hub.observer import Observer, seen_line
+from mqtt_hub.observer import Observer, plain, seen_line
 
 __all__ = ["status", "tail"]
 
@@ -25,7 +25,9 @@ def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes 
     messages, components = report["messages"], report["components"]
     click.echo(f"hub {report['state']}, up {report['uptime_s']:.0f} s, port {report['port']}")
     for name, specialization in report["connected_nodes"].items():
-        click.echo(f"  {name:<24} {specialization}")
+        click.echo(f"  {name:<24} {plain(specialization)}")
+    if report["connected"] > len(report["connected_nodes"]):
+        click.echo(f"  ... {report['connected']} nodes in all")
     click.echo(
         f"messages: {messages['accepted']} accepted, {messages['rejected']} rejected, {messages['per_second']} a second"
     )

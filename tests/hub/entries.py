@@ -1,0 +1,56 @@
+"""Entries for the archive, made from the table of examples the way the hub makes them: through intake."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mqtt_hub.archive.writer import Grant
+from mqtt_hub.intake import Accepted, Rejected, take
+from mqtt_hub.protocol.codec import encode
+from mqtt_hub.protocol.table import TABLE, MessageType, Scope
+from mqtt_hub.protocol.topics import build
+from tests.protocol.examples import message, scope
+
+NOW = "2026-01-31T12:00:01.000Z"
+LATER = "2026-01-31T13:00:00.000Z"
+
+__all__ = ["LATER", "NOW", "accepted", "digest", "hello", "rejected"]
+
+
+def digest(number: int) -> str:
+    """Return a digest that is easy to tell from others."""
+    return f"{number:064x}"
+
+
+def accepted(
+    type_: MessageType,
+    sender: str = "",
+    *,
+    seq: int = 7,
+    session: int = 3,
+    to: str = "",
+    at: str = NOW,
+    envelope: dict[str, Any] | None = None,
+    **body: Any,
+) -> Accepted:
+    """Return the example of a type as accepted, with other values in its body and envelope."""
+    made = message(type_, sender, session=session, seq=seq)
+    made = replace(made, body=replace(made.body, **body), **(envelope or {}))
+    scope_ = to or scope(type_)
+    if TABLE[type_].scope is Scope.KIND:
+        scope_ = made.body.kind
+    topic = build(type_, made.sender, scope_)
+    entry = take(topic, encode(made), at, sender=made.sender, refused=None, prefix="kernel")
+    assert isinstance(entry, Accepted), entry
+    return entry
+
+
+def hello(sender: str, *, session: int, **body: Any) -> Grant:
+    """Return a HELLO with the session that it was granted."""
+    return Grant(accepted(MessageType.HELLO, sender, session=session, **body), session)
+
+
+def rejected(sender: str, payload: bytes, *, session: int | None = None, seq: int | None = None) -> Rejected:
+    """Return a rejected entry."""
+    return Rejected(sender, f"kernel/v1/hello/{sender}", payload, NOW, "made up", session, seq)

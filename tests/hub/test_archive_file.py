@@ -1,0 +1,117 @@
+"""The archive's file: made, migrated once, refused with a hint when it is not what it must be."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from mqtt_hub.archive import schema
+from mqtt_hub.archive.schema import MIGRATIONS, open_archive, open_read_only
+from mqtt_hub.archive.writer import ArchiveWriter
+from mqtt_hub.protocol.errors import ArchiveError
+from mqtt_hub.protocol.table import MessageType
+from tests.hub.entries import accepted
+
+NOWHERE = Path("/proc/archive.db")  # a directory in which nobody, root neither, can make a file
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "archive.db"
+
+
+def test_a_new_archive_has_every_migration_once_and_opening_it_again_adds_none(path: Path) -> None:
+    open_archive(path).close()
+    db = open_archive(path)
+    applied = [migration.name for migration in MIGRATIONS.applied(db)]
+    db.close()
+    assert applied == sorted(set(applied))
+    assert applied[0] == "m0001_messages"
+
+
+def test_what_is_in_the_archive_survives_opening_it_again(path: Path) -> None:
+    db = open_archive(path)
+    ArchiveWriter(db, path, quorum=1).commit([accepted(MessageType.LOG)])
+    db.close()
+    db = open_archive(path)
+    assert db.table("messages").count == 1
+    db.close()
+
+
+def test_commits_are_flushed_and_readers_never_block_the_writer(path: Path) -> None:
+    db = open_archive(path)
+    assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    db.close()
+
+
+@pytest.mark.parametrize("open_", [open_archive, open_read_only])
+def test_a_file_from_a_newer_version_is_refused_with_a_hint_and_left_as_it_is(path: Path, open_: type) -> None:
+    open_archive(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
+            " VALUES ('mqtt_hub.archive', 'm9999_from_the_future', '2030-01-01')"
+        )
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(ArchiveError) as caught:
+        open_(path)
+    assert "m9999_from_the_future" in caught.value.facts
+    assert "update mqtt-hub" in caught.value.hint
+    assert caught.value.exit_code == 5
+    assert path.read_bytes() == before
+
+
+def test_a_locked_file_is_told_with_a_hint(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT_MS", 20)
+    with pytest.raises(ArchiveError, match="locked") as caught:
+        open_archive(path)
+    assert "second hub" in caught.value.hint
+    holder.execute("ROLLBACK")
+    holder.close()
+    open_archive(path).close()
+
+
+def test_a_file_that_is_no_database_is_told_with_a_hint(path: Path) -> None:
+    path.write_bytes(b"a diary, not a database. " * 400)
+    for open_ in (open_archive, open_read_only):
+        with pytest.raises(ArchiveError, match="not a database") as caught:
+            open_(path)
+        assert "no SQLite file" in caught.value.hint
+
+
+def test_a_damaged_file_is_told_with_a_hint(path: Path) -> None:
+    db = open_archive(path)
+    writer = ArchiveWriter(db, path, quorum=1)
+    for seq in range(1, 60):
+        writer.commit([accepted(MessageType.PATTERN_SHARE, seq=seq)])
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\xa5" * (len(data) - 4096)
+    path.write_bytes(data)
+    with pytest.raises(ArchiveError, match="malformed") as caught:
+        open_archive(path)
+    assert "restore a backup" in caught.value.hint
+
+
+def test_a_directory_that_cannot_be_written_is_told_with_a_hint(tmp_path: Path) -> None:
+    for path in (NOWHERE, tmp_path / "missing" / "archive.db"):
+        with pytest.raises(ArchiveError, match="unable to open") as caught:
+            open_archive(path)
+        assert "not writable" in caught.value.hint
+
+
+def test_reading_needs_an_archive_and_changes_nothing(path: Path) -> None:
+    with pytest.raises(ArchiveError, match="no archive there"):
+        open_read_only(path)
+    open_archive(path).close()
+    db = open_read_only(path)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        db.execute("DELETE FROM messages")
+    db.close()
