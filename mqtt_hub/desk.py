@@ -1,7 +1,8 @@
 """What the hub itself says: TRAINING_SYNC, RECEIPT, STATUS and the workloads.
 
 Everything sent is kept in ``sent`` until the next batch archives it. Workload chunks are archived without
-their data: the file of that digest lies in the home, and hidden parts stay out of a database people browse.
+their data: the file of that digest lies in the home, and hidden parts stay out of a database people browse. The
+hub's status is archived without its numbers: they are the archive's own.
 """
 
 from __future__ import annotations
@@ -151,10 +152,11 @@ class Desk:
     def tell_status(self, status: dict[str, Any]) -> None:
         """Publish the hub's retained status, with as many of the connected nodes by name as it has room for."""
         names = list(status["connected_nodes"].items())
+        status_only = Status("ready", self._session, "hub")
         while True:
             text = to_json(status | {"connected_nodes": dict(names)}).decode()
             try:
-                self._send(MessageType.STATUS, Status("ready", self._session, "hub", hub=text))
+                self._send(MessageType.STATUS, replace(status_only, hub=text), archived_as=status_only)
             except ProtocolError:
                 if not names:
                     raise

@@ -4,7 +4,7 @@
 
     Supervisor ──▶ python -m trainers run …   HOME/nodes/NAME/{token,outbox.db,node.log,workloads/}
         │ poll            │ stdin: a pipe; when the supervisor dies it closes and the node stops by itself
-        └── restart after 1, 2, 4 … 30 s ◀─ crash (exit code 3, a refused token, is no crash: it stays down)
+        └── restart after 1, 2, 4 … 30 s ◀─ crash (exit codes 2 and 3, a wrong option or token, are none)
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from pathlib import Path
 from mqtt_hub.accounts import Accounts
 from mqtt_hub.home import Home, write_private
 from mqtt_hub.protocol.codec import stamp
-from mqtt_hub.protocol.errors import AccessDeniedError
+from mqtt_hub.protocol.errors import (
+    AccessDeniedError,
+    BrokerUnavailableError,
+    ConfigurationError,
+    MqttHubError,
+)
 
 __all__ = ["Child", "NodePlan", "Supervisor", "enlist"]
 
@@ -58,14 +63,22 @@ class Child:
 
     def last_line(self) -> str:
         """Return the newest line of the node's log."""
-        try:
-            with self.log_path.open("rb") as file:
-                file.seek(0, 2)
-                file.seek(max(0, file.tell() - TAIL_BYTES))
-                lines = file.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ""
-        return lines[-1] if lines else ""
+        return _last_line(self.log_path)
+
+    def complaint(self) -> str:
+        """Return the newest line of its standard error: why it ended, where it says so."""
+        return _last_line(self.home / "stderr.log").removeprefix("Error: ")
+
+
+def _last_line(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
 
 
 def enlist(home: Home, plans: list[NodePlan]) -> None:
@@ -73,19 +86,22 @@ def enlist(home: Home, plans: list[NodePlan]) -> None:
     accounts = Accounts(home.accounts_path)
     for plan in plans:
         directory = home.nodes / plan.name
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         known = accounts.find(plan.name)
         if known is not None and known.revoked_at is not None:
             raise AccessDeniedError(
                 f"{plan.name} is revoked", hint=f"mqtt-hub node rotate {plan.name} lets it in again"
             )
-        if known is None:
-            token = accounts.add(plan.name, plan.role, plan.specialization, stamp(time.time()))
-        elif not (directory / "token").exists():
-            token = accounts.rotate(plan.name)
-        else:
-            continue
-        write_private(directory / "token", token + "\n")
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if known is None:
+                token = accounts.add(plan.name, plan.role, plan.specialization, stamp(time.time()))
+            elif not (directory / "token").exists():
+                token = accounts.rotate(plan.name)
+            else:
+                continue
+            write_private(directory / "token", token + "\n")
+        except OSError as error:
+            raise ConfigurationError(f"{directory}: {error.strerror}", hint="this user must own the home") from error
     accounts.close()
 
 
@@ -93,6 +109,8 @@ class Supervisor:
     """Starts, watches and stops the nodes of one home."""
 
     def __init__(self, home: Home, plans: list[NodePlan], *, host: str, port: int, prefix: str) -> None:
+        if port == 0:  # "any free one", which only the running hub knows
+            raise BrokerUnavailableError(f"no hub runs on {home.path}", hint=f"mqtt-hub serve --home {home.path}")
         self._address = ("--host", host, "--port", str(port), "--prefix", prefix)
         self.children = [Child(plan, home.nodes / plan.name) for plan in plans]
 
@@ -111,9 +129,19 @@ class Supervisor:
                 child.restarts += 1
                 self._start(child)
 
-    def running(self) -> bool:
-        """Say whether any node runs or is to be restarted."""
-        return any(child.process is not None or child.state == "restarting" for child in self.children)
+    def running(self, *, only_role: str | None = None) -> bool:
+        """Say whether any node (of a role) runs or is to be restarted."""
+        return any(
+            child.process is not None or child.state == "restarting"
+            for child in self.children
+            if only_role in (None, child.plan.role)
+        )
+
+    def check(self) -> None:
+        """Raise what no restart mends: a node that was refused or started with a wrong option."""
+        for child in self.children:
+            if child.state == "refused":
+                raise MqttHubError(f"{child.plan.name} does not run: {child.complaint()}")
 
     def stop(self, *, only_role: str | None = None) -> None:
         """End the nodes: SIGTERM, and SIGKILL for what does not end within `STOP_S`."""
@@ -152,7 +180,7 @@ class Supervisor:
         self._release(child)
         if code == 0:
             child.state = "done"
-        elif code == AccessDeniedError.exit_code:
+        elif code in (ConfigurationError.exit_code, AccessDeniedError.exit_code):
             child.state = "refused"
         else:
             if now - child.started_at > CALM_S:

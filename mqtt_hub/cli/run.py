@@ -85,6 +85,7 @@ def spawn(
             live.show([node_line(child) for child in supervisor.children])
             time.sleep(0.5)
         live.show([node_line(child) for child in supervisor.children])
+        supervisor.check()
     except KeyboardInterrupt:
         click.echo("stopping")
     finally:
@@ -95,17 +96,28 @@ def spawn(
 @click.option("--seconds", type=click.IntRange(5, 86_400), default=60, show_default=True, help="How long to search.")
 @click.option("--nodes", type=click.IntRange(1, 64), default=4, show_default=True, help="How many trainers.")
 @click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--evaluations", type=click.IntRange(1), help="Each trainer stops after so many evaluations.")
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep everything here; a temporary directory by default.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of progress and summary.")
-def demo(seconds: int, nodes: int, seed: int, home: Path | None, as_json: bool) -> None:  # noqa: FBT001 — click passes flags so
+def demo(
+    seconds: int,
+    nodes: int,
+    seed: int,
+    evaluations: int | None,
+    home: Path | None,
+    as_json: bool,  # noqa: FBT001 — click passes flags so
+) -> None:
     """Run the whole thing once: a hub, trainers and a validator search, share, prove and archive.
+
+    It ends after --seconds, or earlier when every trainer has done its --evaluations. One node, the same seed
+    and an evaluation budget give the same components again.
 
     \b
     Example:
       mqtt-hub demo --seconds 60 --nodes 4
     """  # noqa: D301 — click's \b keeps the lines apart
-    run_demo(seconds=seconds, nodes=nodes, seed=seed, home=home, as_json=as_json)
+    run_demo(seconds=seconds, nodes=nodes, seed=seed, evaluations=evaluations, home=home, as_json=as_json)

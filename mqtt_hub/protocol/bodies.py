@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
+from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.schema import Flat, Items, Real, Text, Whole
 
 __all__ = [
@@ -58,6 +60,20 @@ Counters = Annotated[Mapping[str, int], Flat(16, Whole(-I64, I64))]
 Scores = Annotated[Mapping[str, float], Flat(32, Real(-1e18, 1e18))]
 Role = Literal["hub", "trainer", "validator", "observer"]
 Part = Literal["train", "hidden"]
+
+
+class _Named:
+    """A body whose ``component`` is the digest of its ``source``: nobody can put other words under a name."""
+
+    __slots__ = ()
+    component: str
+    source: str
+
+    def validate(self, path: str) -> None:
+        """Raise `ProtocolError` where the two do not belong together."""
+        digest = sha256(self.source.encode()).hexdigest() if self.source else ""
+        if self.component != digest:
+            raise ProtocolError(f"{path}.component: is not the SHA-256 of {path}.source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +138,7 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
-class BestComponent:
+class BestComponent(_Named):
     """The best validated component for one workload, to start from."""
 
     kind: Kind
@@ -158,7 +174,7 @@ class PatternShare:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeShare:
+class CodeShare(_Named):
     """A whole program with what it is claimed to reach, for others to build on."""
 
     kind: Kind
@@ -170,7 +186,7 @@ class CodeShare:
 
 
 @dataclass(frozen=True, slots=True)
-class OsComponentShare:
+class OsComponentShare(_Named):
     """A component submitted for validation; ``target`` is the name of the workload it was made for."""
 
     kind: Kind
@@ -206,7 +222,7 @@ class TrainingSync:
 
 
 @dataclass(frozen=True, slots=True)
-class CollaborationRequest:
+class CollaborationRequest(_Named):
     """What is stuck and what is wanted; the request's name is the envelope's ``correlation_id``.
 
     ``score`` and ``gap`` are the requester's gap closed and what is left of it; ``evaluations`` is the budget
@@ -224,7 +240,7 @@ class CollaborationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class CollaborationResponse:
+class CollaborationResponse(_Named):
     """An honest answer: ``completed`` carries what was found, which may be nothing (``component`` empty)."""
 
     kind: Kind

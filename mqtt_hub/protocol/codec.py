@@ -128,6 +128,9 @@ def decode(payload: bytes, topic: Topic | None = None) -> Message:
         reply_to=_ID(envelope.get("reply_to", ""), "reply_to"),
         expires_at=_time(expires_at, "expires_at") if expires_at != "" else "",
     )
+    if type_ is MessageType.COLLABORATION_REQUEST and not message.correlation_id.startswith(f"{message.sender}."):
+        # Whoever answers names the request; its own sender's name in it keeps others from taking that name first.
+        raise ProtocolError(f"correlation_id: a request of {message.sender} is named {message.sender}.…")
     if topic is not None:
         _agree(message, topic)
     return message

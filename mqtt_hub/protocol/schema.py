@@ -10,6 +10,7 @@
 
     claim = checker(Claim)({"workload": "...", "capacity": 100}, "body.claims[0]")
 
+A method ``validate(self, path)`` may check what fields say of each other.
 A field without a default is required. Unknown fields are ignored (the archive keeps the bytes). Errors name
 the field's path and what was expected. Checkers are built once a class and kept.
 """
@@ -185,6 +186,7 @@ def _items(check_item: Check, bound: Items) -> Check:
 def _object(class_: type) -> Check:
     hints = get_type_hints(class_, include_extras=True)
     parts = [(item.name, checker(hints[item.name]), _required(item)) for item in fields(class_)]
+    validate = getattr(class_, "validate", None)
 
     def check(value: Any, path: str) -> Any:
         if type(value) is not dict:
@@ -195,7 +197,10 @@ def _object(class_: type) -> Check:
                 checked[name] = check_part(value[name], f"{path}.{name}")
             elif required:
                 raise ProtocolError(f"{path}.{name}: is missing")
-        return class_(**checked)
+        made = class_(**checked)
+        if validate is not None:
+            validate(made, path)
+        return made
 
     return check
 

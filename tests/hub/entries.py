@@ -10,17 +10,22 @@ from mqtt_hub.intake import Accepted, Rejected, take
 from mqtt_hub.protocol.codec import encode
 from mqtt_hub.protocol.table import TABLE, MessageType, Scope
 from mqtt_hub.protocol.topics import build
-from tests.protocol.examples import message, scope
+from tests.protocol.examples import changed, message, named, scope
 
 NOW = "2026-01-31T12:00:01.000Z"
 LATER = "2026-01-31T13:00:00.000Z"
 
-__all__ = ["LATER", "NOW", "accepted", "digest", "hello", "rejected"]
+__all__ = ["LATER", "NOW", "accepted", "digest", "hello", "rejected", "source"]
+
+
+def source(number: int) -> str:
+    """Return a source that is easy to tell from others."""
+    return f"source {number}"
 
 
 def digest(number: int) -> str:
-    """Return a digest that is easy to tell from others."""
-    return f"{number:064x}"
+    """Return the name of the component with that source."""
+    return named(source(number))
 
 
 def accepted(
@@ -36,7 +41,7 @@ def accepted(
 ) -> Accepted:
     """Return the example of a type as accepted, with other values in its body and envelope."""
     made = message(type_, sender, session=session, seq=seq)
-    made = replace(made, body=replace(made.body, **body), **(envelope or {}))
+    made = replace(made, body=changed(made.body, **body), **(envelope or {}))
     scope_ = to or scope(type_)
     if TABLE[type_].scope is Scope.KIND:
         scope_ = made.body.kind

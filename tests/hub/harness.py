@@ -32,7 +32,7 @@ from mqtt_hub.protocol.codec import Message, decode, encode
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.table import TABLE, MessageType, Scope
 from mqtt_hub.protocol.topics import build, parse, subscriptions
-from tests.protocol.examples import KIND, message, scope
+from tests.protocol.examples import KIND, changed, message, scope
 
 __all__ = ["DEADLINE_S", "RawClient", "RunningHub", "hub_on", "make_home", "rows", "until"]
 
@@ -200,7 +200,7 @@ class RawClient:
     ) -> tuple[str, bytes]:
         """Return topic and payload of that message."""
         made = message(type_, self.name, session=self.session if session is None else session, seq=seq)
-        made = replace(made, body=replace(made.body, **changes))
+        made = replace(made, body=changed(made.body, **changes))
         last = to if TABLE[type_].scope is Scope.RECIPIENT else scope(type_)
         return build(type_, self.name, last), encode(made)
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from mqtt_hub.archive.writer import REJECTED_BYTES_MAX
 from mqtt_hub.intake import Entry
 from mqtt_hub.protocol.bodies import HiddenScore
-from mqtt_hub.protocol.errors import ArchiveError
+from mqtt_hub.protocol.errors import ArchiveError, ProtocolError
 from mqtt_hub.protocol.table import TABLE, MessageType
 from tests.hub.archives import Archive
-from tests.hub.entries import LATER, NOW, accepted, digest, hello, rejected
-from tests.protocol.examples import DIGEST, KIND, SOURCE
+from tests.hub.entries import LATER, NOW, accepted, digest, hello, rejected, source
+from tests.protocol.examples import DIGEST, KIND
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
@@ -192,9 +192,9 @@ def test_a_pattern_is_told_with_its_evidence(archive: Archive) -> None:
 
 
 def test_shared_code_is_told_with_authors_and_parents(archive: Archive) -> None:
-    archive.commit(accepted(MessageType.CODE_SHARE, component=digest(2), parents=(digest(1), digest(2))))
+    archive.commit(accepted(MessageType.CODE_SHARE, source=source(2), parents=(digest(1), digest(2))))
     row = archive.one("code")
-    assert (row["source"], orjson.loads(row["authors"])) == (SOURCE, ["AI_Node_1"])
+    assert (row["source"], orjson.loads(row["authors"])) == (source(2), ["AI_Node_1"])
     assert archive.rows("SELECT component, parent FROM lineage") == [(digest(2), digest(1))]
 
 
@@ -274,14 +274,20 @@ def test_what_a_quorum_has_said_stands_when_as_many_say_otherwise_later(archive:
 # collaborations
 
 
-def ask(name: str = "r1", *, sender: str = "AI_Node_1", expires_at: str = LATER, seq: int = 1) -> Entry:
+def ask(name: str = "AI_Node_1.r1", *, sender: str = "AI_Node_1", expires_at: str = LATER, seq: int = 1) -> Entry:
     return accepted(
         MessageType.COLLABORATION_REQUEST, sender, seq=seq, envelope={"correlation_id": name, "expires_at": expires_at}
     )
 
 
 def reply(
-    status: str, name: str = "r1", *, sender: str = "AI_Node_2", to: str = "AI_Node_1", seq: int = 1, at: str = NOW
+    status: str,
+    name: str = "AI_Node_1.r1",
+    *,
+    sender: str = "AI_Node_2",
+    to: str = "AI_Node_1",
+    seq: int = 1,
+    at: str = NOW,
 ) -> Entry:
     return accepted(
         MessageType.COLLABORATION_RESPONSE, sender, seq=seq, to=to, at=at, envelope={"correlation_id": name},
@@ -343,13 +349,16 @@ def test_a_request_that_names_no_end_ends_after_an_hour(archive: Archive) -> Non
 
 
 def test_an_answer_to_nobodys_request_is_kept_as_a_message_and_counts_as_no_collaboration(archive: Archive) -> None:
-    archive.commit(ask(), reply("completed", "r2"), reply("completed", "r1", seq=2, to="AI_Node_3"))
+    archive.commit(ask(), reply("completed", "AI_Node_1.r2"), reply("completed", "AI_Node_1.r1", seq=2, to="AI_Node_3"))
     assert state(archive) == "open"
     assert (archive.count("collaboration_answers"), archive.count("messages")) == (0, 3)
 
 
 def test_nobody_takes_anothers_request_away_by_its_name(archive: Archive) -> None:
-    archive.commit(ask(), ask(sender="AI_Node_3"), reply("completed"))
+    with pytest.raises(ProtocolError, match="a request of AI_Node_3 is named AI_Node_3"):
+        ask(sender="AI_Node_3")
+    archive.commit(ask(), ask("AI_Node_3.r1", sender="AI_Node_3"), reply("completed"))
     assert archive.rows("SELECT n.name, c.state FROM collaborations c JOIN nodes n ON n.id = c.requester") == [
-        ("AI_Node_1", "completed")
+        ("AI_Node_1", "completed"),
+        ("AI_Node_3", "open"),
     ]

@@ -16,7 +16,7 @@ from mqtt_hub.ledger import AHEAD_MAX
 from mqtt_hub.protocol.bodies import Rejection, SeqRange, SessionReceipt, Status
 from mqtt_hub.protocol.codec import encode
 from mqtt_hub.protocol.table import TABLE, MessageType
-from tests.hub.entries import digest
+from tests.hub.entries import digest, source
 from tests.hub.harness import RawClient, RunningHub, hub_on, make_home, until
 from tests.protocol.examples import DIGEST, KIND, message
 
@@ -107,15 +107,15 @@ def test_the_hub_tells_where_to_resume(a: RawClient) -> None:
 def test_a_start_has_what_was_found_and_a_validator_what_waits(a: RawClient, b: RawClient, v: RawClient) -> None:
     a.greet()
     a.say(PATTERN, seq=1)
-    a.say(SHARE, seq=2, component=digest(1), source="found")
-    a.say(SHARE, seq=3, component=digest(2), source="waits")
+    a.say(SHARE, seq=2, source=source(1))
+    a.say(SHARE, seq=3, source=source(2))
     a.receipt(3)
-    assert [item.submission.source for item in v.greet().pending] == ["found", "waits"]
+    assert [item.submission.source for item in v.greet().pending] == [source(1), source(2)]
     v.say(RESULT, seq=1, component=digest(1))
     v.receipt(1)
-    assert [item.submission.source for item in v.greet().pending] == ["waits"]
+    assert [item.submission.source for item in v.greet().pending] == [source(2)]
     sync = b.greet()
-    assert [component.source for component in sync.best] == ["found"]
+    assert [component.source for component in sync.best] == [source(1)]
     assert [pattern.expression for pattern in sync.patterns] == ["mark + 1"]
     assert sync.pending == ()
 
@@ -123,7 +123,7 @@ def test_a_start_has_what_was_found_and_a_validator_what_waits(a: RawClient, b: 
 def test_an_answer_too_long_for_one_message_is_shortened_and_sent(a: RawClient, v: RawClient) -> None:
     a.greet()
     for seq in range(1, 5):
-        a.say(SHARE, seq=seq, component=digest(seq), source="\x01" * 8000)  # 48 000 bytes in JSON
+        a.say(SHARE, seq=seq, source="\x01" * 8000 + source(seq))  # 48 000 bytes in JSON
     a.receipt(4)
     sync = v.greet()
     assert sync.accepted

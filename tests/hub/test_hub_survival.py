@@ -21,7 +21,7 @@ from mqtt_hub.hub import CollaborativeKernelHub
 from mqtt_hub.protocol.bodies import SessionReceipt
 from mqtt_hub.protocol.errors import ArchiveError, ConfigurationError
 from mqtt_hub.protocol.table import MessageType
-from tests.hub.entries import digest
+from tests.hub.entries import source
 from tests.hub.harness import DEADLINE_S, RawClient, RunningHub, hub_on, make_home, rows, until
 
 A, B = "AI_Node_1", "AI_Node_2"
@@ -79,9 +79,7 @@ def test_a_full_disk_degrades_the_hub_and_room_mends_it_without_a_restart(home: 
         a.greet()
         pages = running.hub._db.execute("PRAGMA page_count").fetchone()[0]
         running.hub._db.execute(f"PRAGMA max_page_count = {pages + 2}")
-        sent = [
-            a.say(MessageType.CODE_SHARE, seq=seq, component=digest(seq), source="x" * 8000) for seq in range(1, 11)
-        ]
+        sent = [a.say(MessageType.CODE_SHARE, seq=seq, source="x" * 8000 + source(seq)) for seq in range(1, 11)]
         running.until(lambda status: status["state"] == "degraded")
         assert not sent[-1].is_published()
         running.hub._db.execute("PRAGMA max_page_count = 1000000")

@@ -13,7 +13,7 @@ from mqtt_hub.protocol.bodies import HiddenScore
 from mqtt_hub.protocol.errors import ArchiveError
 from mqtt_hub.protocol.table import MessageType
 from tests.hub.archives import Archive
-from tests.hub.entries import LATER, NOW, accepted, digest, hello, rejected
+from tests.hub.entries import LATER, NOW, accepted, digest, hello, rejected, source
 from tests.protocol.examples import KIND
 
 CPU = "cpu_scheduling"
@@ -23,8 +23,8 @@ NOT_YET = "2026-01-31T12:30:00.000Z"
 def submitted(number: int, sender: str = "AI_Node_1", *, seq: int = 0, **body: Any) -> Entry:
     authors = body.pop("authors", (sender,))
     return accepted(
-        MessageType.OS_COMPONENT_SHARE, sender, seq=seq or number, component=digest(number),
-        source=f"source {number}", authors=authors, parents=body.pop("parents", ()), **body,
+        MessageType.OS_COMPONENT_SHARE, sender, seq=seq or number, source=source(number), authors=authors,
+        parents=body.pop("parents", ()), **body,
     )  # fmt: skip
 
 
@@ -192,15 +192,17 @@ def test_the_leaderboard_ranks_accepted_components_by_hidden_workload_beside_bas
 
 
 def test_who_helped_whom_sums_answers_evaluations_and_programs(archive: Archive) -> None:
-    def answer(helper: str, seq: int, status: str, component: str) -> Entry:
+    def answer(helper: str, seq: int, status: str, found: str) -> Entry:
         return accepted(
             MessageType.COLLABORATION_RESPONSE, helper, seq=seq, to="AI_Node_1", status=status, evaluations=20,
-            component=component, envelope={"correlation_id": "r1"},
+            source=found, envelope={"correlation_id": "AI_Node_1.r1"},
         )  # fmt: skip
 
-    archive.commit(accepted(MessageType.COLLABORATION_REQUEST, "AI_Node_1", envelope={"correlation_id": "r1"}))
     archive.commit(
-        answer("AI_Node_2", 1, "completed", digest(1)),
+        accepted(MessageType.COLLABORATION_REQUEST, "AI_Node_1", envelope={"correlation_id": "AI_Node_1.r1"})
+    )
+    archive.commit(
+        answer("AI_Node_2", 1, "completed", source(1)),
         answer("AI_Node_2", 2, "completed", ""),
         answer("AI_Node_3", 1, "declined", ""),
     )
@@ -218,8 +220,8 @@ def test_who_helped_whom_sums_answers_evaluations_and_programs(archive: Archive)
 
 def test_lineage_reaches_from_an_accepted_component_to_its_ancestors_and_ends_in_a_circle(archive: Archive) -> None:
     archive.commit(
-        accepted(MessageType.CODE_SHARE, "AI_Node_2", seq=1, component=digest(1), parents=(digest(3),)),
-        accepted(MessageType.CODE_SHARE, "AI_Node_2", seq=2, component=digest(2), parents=(digest(1),)),
+        accepted(MessageType.CODE_SHARE, "AI_Node_2", seq=1, source=source(1), parents=(digest(3),)),
+        accepted(MessageType.CODE_SHARE, "AI_Node_2", seq=2, source=source(2), parents=(digest(1),)),
         submitted(3, parents=(digest(2),)),
         judged(3),
     )

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
 from mqtt_hub.protocol import bodies as b
 from mqtt_hub.protocol.codec import Message
 from mqtt_hub.protocol.table import HUB, TABLE, MessageType, Scope
 
 SENT_AT = "2026-01-31T12:00:00.123Z"
-DIGEST = "ab" * 32
 KIND = "page_replacement"
 SOURCE = "def on_insert():\n    return head(0, 0)\n"
+
+
+def named(source: str) -> str:
+    """Return the name of a component: the digest of its source."""
+    return sha256(source.encode()).hexdigest()
+
+
+DIGEST = named(SOURCE)
 CLAIM = b.Claim(DIGEST, 100, {"requests": 10, "misses": 4})
 SUBMISSION = b.OsComponentShare(KIND, DIGEST, SOURCE, ("AI_Node_1",), (DIGEST,), (CLAIM,), "sqlite")
 
@@ -68,3 +79,11 @@ def scope(type_: MessageType) -> str:
     """Return the last topic level of the example of that type."""
     kinds = {Scope.NONE: "", Scope.KIND: KIND, Scope.RECIPIENT: "AI_Node_1", Scope.LEVEL: "info"}
     return kinds[TABLE[type_].scope]
+
+
+def changed(body: b.Body, **changes: Any) -> b.Body:
+    """Return a body with other fields; one that carries a source is named after it."""
+    body = replace(body, **changes)
+    if getattr(body, "source", None) is not None and hasattr(body, "component"):
+        body = replace(body, component=named(body.source) if body.source else "")
+    return body

@@ -56,7 +56,9 @@ def test_a_body_without_any_one_required_field_is_named_as_missing(type_: Messag
         try:
             decode(changed(type_, body=short))
         except ProtocolError as error:
-            assert error.facts == f"body.{name}: is missing"
+            # Without one of the two a component's name and source do not belong together.
+            pair = name in ("component", "source")
+            assert error.facts == f"body.{name}: is missing" or (pair and "is not the SHA-256" in error.facts)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,21 @@ def test_what_breaks_its_own_bounds_is_not_even_sent() -> None:
     log = message(MessageType.LOG)
     with pytest.raises(ProtocolError, match=r"^body\.text"):
         encode(replace(log, body=replace(log.body, text="x" * 3000)))
+
+
+@pytest.mark.parametrize(
+    "type_", [MessageType.CODE_SHARE, MessageType.OS_COMPONENT_SHARE, MessageType.COLLABORATION_REQUEST]
+)
+def test_nobody_can_put_other_words_under_a_components_name(type_: MessageType) -> None:
+    body = orjson.loads(encode(message(type_)))["body"]
+    with pytest.raises(ProtocolError, match=r"^body\.component: is not the SHA-256 of body\.source"):
+        decode(changed(type_, body=body | {"source": body["source"] + "\n"}))
+
+
+def test_a_request_is_named_by_its_sender_so_nobody_takes_its_name_first() -> None:
+    for name in ("", "AI_Node_2.3.1", "AI_Node_11"):
+        with pytest.raises(ProtocolError, match=r"^correlation_id"):
+            decode(changed(MessageType.COLLABORATION_REQUEST, correlation_id=name))
 
 
 @given(st.binary(max_size=200))
