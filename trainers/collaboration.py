@@ -11,9 +11,10 @@ Nobody waits: without an answer the requester goes on alone.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mqtt_hub.protocol.bodies import CollaborationRequest, CollaborationResponse
@@ -26,11 +27,14 @@ from trainers.study import Study
 
 __all__ = ["Collaboration"]
 
-STUCK_EVALUATIONS = 150  # without a new best
+STUCK_EVALUATIONS = 100  # that brought less than
+STUCK_GAIN_MIN = 0.005  # of the gap
 ASKED_EVALUATIONS = 100
 EXPIRY_S = 60.0
 HELP_WAITING_MAX = 2  # accepted and not begun; beyond it requests are declined
+HELP_EVALUATIONS_MAX = 500  # for one request: helping must not hold up the node's own work
 HELP_SHARE_MAX = 0.25  # of all evaluations are spent on others
+OPEN_MAX = 100  # own requests whose answers are still taken; the oldest has long expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,22 @@ class _Job:
     component: Component
 
 
+@dataclass(slots=True)
+class _Stretch:
+    """How long a study has gained little: since which evaluation, at which score, and when to ask."""
+
+    score: float = -math.inf
+    began_at: int = 0
+    ask_after: int = STUCK_EVALUATIONS
+
+
 class Collaboration:
     """One node's requests and its answers to others'."""
 
     def __init__(self, node: Node, studies: Mapping[str, Study]) -> None:
         self._node, self._studies = node, studies
         self._jobs: deque[_Job] = deque()
-        self._asked: dict[str, int] = {}  # workload id -> evaluations when last asked
+        self._stretches: dict[str, _Stretch] = {}  # by workload id
         self._requests = 0
         self._open: dict[str, str] = {}  # correlation id -> workload id
         self.evaluations_helping = 0
@@ -61,19 +74,22 @@ class Collaboration:
         return bool(self._jobs)
 
     def ask_if_stuck(self, study: Study) -> None:
-        """Ask the others when a study has had no new best for long, once per such stretch."""
-        best, island = study.island.best, study.island
-        asked = self._asked.get(study.workload.id, -STUCK_EVALUATIONS)
-        if (
-            best is None
-            or island.since_improvement < STUCK_EVALUATIONS
-            or island.evaluations - asked < STUCK_EVALUATIONS
-        ):
+        """Ask the others when a study has gained little for long, and again when it has for twice as long."""
+        best, stretch = study.island.best, self._stretches.setdefault(study.workload.id, _Stretch())
+        if best is None:
             return
-        self._asked[study.workload.id] = island.evaluations
+        if best.score >= stretch.score + STUCK_GAIN_MIN:
+            self._stretches[study.workload.id] = _Stretch(best.score, study.island.evaluations)
+            return
+        stuck = study.island.evaluations - stretch.began_at
+        if stuck < stretch.ask_after:
+            return
+        stretch.ask_after = 2 * stuck
         self._requests += 1
         name = f"{self._node.settings.name}.{self._node.session}.{self._requests}"
         self._open[name] = study.workload.id
+        if len(self._open) > OPEN_MAX:
+            del self._open[next(iter(self._open))]
         self._node.share(
             MessageType.COLLABORATION_REQUEST,
             CollaborationRequest(
@@ -98,14 +114,15 @@ class Collaboration:
         elif message.type is MessageType.COLLABORATION_RESPONSE:
             self._answered(message)
 
-    def help_next(self) -> None:
-        """Spend the budget of the oldest accepted request and answer with what came of it."""
+    def help_next(self, over: Callable[[], bool]) -> None:
+        """Spend the budget of the oldest accepted request, unless it is ``over``, and answer what came of it."""
         job = self._jobs.popleft()
         study = self._studies[job.request.workload]
         before = study.island.evaluations
         study.offer(job.component, (job.requester,), job.request.score)
         study.adopt_waiting()
-        while study.island.evaluations - before < job.request.evaluations and stamp(time.time()) < job.expires_at:
+        budget = job.request.evaluations
+        while study.island.evaluations - before < budget and stamp(time.time()) < job.expires_at and not over():
             self._node.check()
             study.island.step()
         spent = study.island.evaluations - before
@@ -130,8 +147,8 @@ class Collaboration:
     def _consider(self, message: Message) -> None:
         """Accept or decline, and say why."""
         request: CollaborationRequest = message.body
-        if message.expires_at and message.expires_at <= stamp(time.time()):
-            return  # too late for any answer
+        if message.expires_at <= stamp(time.time()):
+            return  # too late for any answer, or nobody says until when one is wanted
         try:
             component = parse(request.source, KIND.form)
         except PolicyError as error:
@@ -150,6 +167,8 @@ class Collaboration:
         study = self._studies.get(request.workload)
         if study is None:
             return "this workload is not here"
+        if request.evaluations > HELP_EVALUATIONS_MAX:
+            return f"at most {HELP_EVALUATIONS_MAX} evaluations at a time"
         if len(self._jobs) >= HELP_WAITING_MAX:
             return "busy helping others"
         done = sum(other.island.evaluations for other in self._studies.values())

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +28,9 @@ from trainers.outbox import summary
 from trainers.stop import Stop
 from trainers.trainer import NetworkedKernelTrainer, TrainerSettings
 from trainers.validator import KernelValidator
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["outbox", "run"]
 
@@ -97,11 +103,28 @@ def outbox(home: Path, as_json: bool) -> None:  # noqa: FBT001 — click passes 
         click.echo(f"sent {counts['sent']}, without a receipt {counts['pending']}, evaluations {counts['evaluations']}")
 
 
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the home for one running node: two on one outbox would send each other's messages."""
+    descriptor = os.open(home / "node.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ConfigurationError(
+                    f"a node is already running on {home}", hint="stop it first, or use another --home"
+                ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _work(settings: NodeSettings, stop: Stop, search: TrainerSettings) -> None:
-    library = Library(settings.home / "workloads")
-    with Evaluator(settings.kinds[0]) as evaluator:
+    with _alone(settings.home), Evaluator(settings.kinds[0]) as evaluator:
+        library = Library(settings.home / "workloads")
         settings = replace(settings, capabilities=_capabilities(evaluator.engine))
-        node = Node(settings, have=library.have)
+        node = Node(settings, have=library.have, stop=stop)
         handler = NodeLogHandler(node)
         node.log.addHandler(handler)
         try:
@@ -126,8 +149,9 @@ def _settings(
     prefix: str,
     home: Path | None,
 ) -> NodeSettings:
-    if NAME.fullmatch(name) is None:
-        raise ConfigurationError(f"{name!r} is no node name", hint="letters, digits, _ and -, at most 64")
+    for value, what in ((name, "node name"), (prefix, "prefix")):
+        if NAME.fullmatch(value) is None:
+            raise ConfigurationError(f"{value!r} is no {what}", hint="letters, digits, _ and -, at most 64")
     kinds = tuple(kind.name for kind in KINDS.values() if specialization in kind.specializations)
     if not kinds:
         known = sorted({name for kind in KINDS.values() for name in kind.specializations})
@@ -144,12 +168,14 @@ def _token(path: Path | None) -> str:
     """Return the token: from a file, the environment or a prompt, never from the command line."""
     if path is None:
         return os.environ.get("KERNEL_TRAINER_TOKEN") or str(click.prompt("Token", hide_input=True))
+    hint = "the file that `mqtt-hub node add --token-file` wrote"
     try:
-        return path.read_text().strip()
+        token = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{path}: {error}", hint="the file that `mqtt-hub node add --token-file` wrote"
-        ) from error
+        raise ConfigurationError(f"{path}: {error}", hint=hint) from error
+    if not token:
+        raise ConfigurationError(f"{path}: no token in it", hint=hint)
+    return token
 
 
 def _capabilities(engine: str) -> Capabilities:

@@ -17,6 +17,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,12 @@ __all__ = ["Node", "NodeSettings"]
 
 INBOX_MESSAGES_MAX = 2_000  # beyond it the oldest is dropped and counted: what peers share can be had again
 HELLO_EVERY_S = 5.0
+SILENCE_S = 15.0  # without a piece of the workloads that are missing; a slow link takes 4 s for one
 KEEP_ALIVE_S = 20
+QUEUED_MESSAGES_MAX = 2 * WINDOW_MESSAGES  # in the MQTT client; beyond it what the outbox has is sent later
 BACKOFF_S_MAX = 30
+
+_DENIALS = ("Not authorized", "Bad user name or password")  # any other refusal may pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +66,23 @@ class Node:
     """One node's connection to its hub."""
 
     def __init__(
-        self, settings: NodeSettings, *, have: Callable[[], tuple[str, ...]], clock: Callable[[], float] = time.time
+        self,
+        settings: NodeSettings,
+        *,
+        have: Callable[[], tuple[str, ...]],
+        stop: threading.Event,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.log = logging.getLogger(settings.name)
         self.inbox: queue.Queue[Message] = queue.Queue(INBOX_MESSAGES_MAX)
         self.dropped = 0
-        self._clock, self._have = clock, have
+        self._clock, self._have, self._stop = clock, have, stop
         self._courier = Courier(Outbox(settings.home / "outbox.db"), self._publish_parcel, clock)
         self._instance = secrets.token_hex(8)
         self._ready = threading.Event()
         self._failure: MqttHubError | None = None
-        self._greeted_at = 0.0
+        self._greeted_at = self._fed_at = 0.0
         self._will_session = self._courier.session
         self._client = self._new_client()
 
@@ -115,10 +125,21 @@ class Node:
         )
         self.tell(MessageType.HELLO, hello, correlation_id=f"{self._instance}.{int(self._greeted_at * 1000)}")
 
+    def ask_again(self, after_s: float = SILENCE_S) -> None:
+        """Say HELLO again when the last one, and the last piece of a workload, is so long ago.
+
+        What has not come, or was not told, comes then; while pieces still come, asking would only double them.
+        """
+        if self.ready and min(self._since(self._greeted_at), self._since(self._fed_at)) > after_s:
+            self.greet()
+
     def share(
         self, type_: MessageType, body: Body, *, recipient: str = "", correlation_id: str = "", expires_at: str = ""
     ) -> None:
-        """Commit a message to the outbox and send it. At the outbox's bound, wait: nothing is dropped."""
+        """Commit a message to the outbox and send it. At the outbox's bound, wait: nothing is dropped.
+
+        Raises `OutboxFullError` when the node is told to stop while it waits.
+        """
         message = self._message(type_, body, correlation_id, expires_at)
         warned = False
         while True:
@@ -129,7 +150,8 @@ class Node:
                     self.log.warning("waiting: %s", error)
                     warned = True
                 self.check()
-                time.sleep(0.5)
+                if self._stop.wait(0.5):
+                    raise
             else:
                 return
 
@@ -166,6 +188,7 @@ class Node:
         client.username_pw_set(self.settings.name, self.settings.token)
         client.reconnect_delay_set(1, BACKOFF_S_MAX)
         client.max_inflight_messages_set(WINDOW_MESSAGES)
+        client.max_queued_messages_set(QUEUED_MESSAGES_MAX)
         client.will_set(*self._status("lost"), qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
@@ -186,6 +209,9 @@ class Node:
         self, client: mqtt.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         settings = self.settings
+        if reason.is_failure and reason.getName() not in _DENIALS:
+            self.log.warning("the broker is not ready for us, trying again: %s", reason)
+            return
         if reason.is_failure:
             self._failure = AccessDeniedError(
                 f"the hub at {settings.host}:{settings.port} refused {settings.name}: unknown account, or wrong or"
@@ -240,6 +266,8 @@ class Node:
             if message.sender == HUB and message.body.state == "ready" and not retained and not self.ready:
                 self.greet()
         elif message.sender != self.settings.name:
+            if message.type in (MessageType.WORKLOAD, MessageType.WORKLOAD_HIDDEN):
+                self._fed_at = self._clock()
             self._keep(message)
 
     def _keep(self, message: Message) -> None:
@@ -248,7 +276,8 @@ class Node:
                 self.inbox.put_nowait(message)
             except queue.Full:
                 self.dropped += 1
-                self.inbox.get_nowait()
+                with suppress(queue.Empty):  # the node's loop may just have made room
+                    self.inbox.get_nowait()
             else:
                 return
 

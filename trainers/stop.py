@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+from contextlib import suppress
 
 __all__ = ["Stop"]
 
@@ -24,10 +26,14 @@ class Stop(threading.Event):
 
     def at_end_of_input(self) -> None:
         """Set when standard input ends: the supervisor that held the other end has gone."""
+        if sys.stdin is None:  # closed from the start: descriptor 0 may by now be any other file
+            self.set()
+            return
 
         def watch() -> None:
-            while os.read(0, 4096):  # not sys.stdin: its lock would be held when the interpreter ends
-                pass
+            with suppress(OSError):
+                while os.read(0, 4096):  # not sys.stdin: its lock would be held when the interpreter ends
+                    pass
             self.set()
 
         threading.Thread(target=watch, name="end-of-input", daemon=True).start()

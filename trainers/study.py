@@ -2,8 +2,8 @@
 
 ::
 
-    train part ──┬─ climb: the first two thirds, what the island sees
-                 └─ measures for the final choice: the last third, and the whole at 0.7 C, C and 1.4 C
+    train part ──┬─ climbed: the first two thirds, what the island sees
+                 └─ measures for the final choice: the last third, and the whole (search/slices.py)
 
 The hidden part is not here: trainers never get it.
 """
@@ -13,30 +13,33 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from mqtt_hub.protocol.bodies import Claim
+from mqtt_hub.protocol.bodies import SOURCE_CHARACTERS_MAX, Claim
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
 from trainers.arenas.page_replacement.kind import KIND
-from trainers.policy import Component, component_id
+from trainers.policy import Component, canonical, component_id
 from trainers.search.final import Choice, choose
 from trainers.search.island import Evaluate, Island
 from trainers.search.objective import Objective
 from trainers.search.patterns import Pattern, ablate
-from trainers.search.population import Individual
+from trainers.search.population import Fitness, Individual
+from trainers.search.slices import climb, measures
 from trainers.workloads.format import Workload
 
 __all__ = ["Meter", "Study"]
 
-CLIMB_SHARE = 2 / 3
 FINALISTS = 10
+REMEMBERED_MAX = 1_000  # results of the final measures, which the same finalists meet round after round
 WAITING_MAX = 32  # programs of peers, the oldest is dropped: better ones follow
 ADOPTED_A_ROUND_MAX = 8
 ABLATION_EVALUATIONS_MAX = 24
 PATTERNS_MAX = 2  # shared from one best
+AUTHORS_MAX = 16  # named in one message
 
 
 class Meter:
-    """The evaluator, and how many candidates it has run: the budget is counted here."""
+    """The evaluator, and how many candidates were measured with it: the budget is counted here."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
@@ -45,14 +48,16 @@ class Meter:
     def run(
         self, candidate: Component, workload_id: str, capacity: int, *, start: int = 0, stop: int | None = None
     ) -> Counters | Failure:
-        """Run a candidate and count it."""
-        self.evaluations += 1
+        """Run a candidate. One whose source fits no message fails: it could never be shared."""
+        characters = len(canonical(candidate))
+        if characters > SOURCE_CHARACTERS_MAX:
+            return Failure("invalid", f"{characters} characters of canonical source, at most {SOURCE_CHARACTERS_MAX}")
         return self.evaluator.run(candidate, workload_id, capacity, start=start, stop=stop)
 
     def baseline(
         self, name: str, workload_id: str, capacity: int, *, start: int = 0, stop: int | None = None
     ) -> Counters:
-        """Run a baseline; no part of the budget."""
+        """Run a baseline."""
         return self.evaluator.baseline(name, workload_id, capacity, start=start, stop=stop)
 
 
@@ -68,27 +73,33 @@ class Import:
 class Study:
     """The search for one workload."""
 
-    def __init__(self, workload: Workload, seeds: Sequence[Component], meter: Meter, rng: random.Random) -> None:
+    def __init__(
+        self,
+        workload: Workload,
+        *,
+        seeds: Sequence[Component],
+        rivals: Sequence[Component],
+        meter: Meter,
+        rng: random.Random,
+    ) -> None:
         self.workload = workload
         self._meter, self._rng = meter, rng
         meter.evaluator.load(workload)
-        length, capacity = len(workload.requests), workload.capacity
-        cut = max(1, int(length * CLIMB_SHARE))
 
-        def objective(weight_capacity: float, start: int, stop: int) -> Evaluate:
+        def objective(pages: int, start: int, stop: int) -> Objective:
             return Objective(
-                meter, workload.id, max(1, round(capacity * weight_capacity)),
-                baseline=KIND.baseline, bound=KIND.bound, start=start, stop=stop,
-            )  # fmt: skip
+                meter, workload.id, pages, baseline=KIND.baseline, bound=KIND.bound, start=start, stop=stop
+            )
 
-        self.island = Island(KIND.form, seeds, objective(1.0, 0, cut), rng)
-        self._whole = objective(1.0, 0, length)
+        self.island = Island(
+            KIND.form, seeds, self._counted(climb(objective, workload.requests, workload.capacity)), rng
+        )
         self._measures = {
-            "unseen third": (1.0, objective(1.0, cut, length)),
-            "whole": (1.0, self._whole),
-            "whole at 0.7 C": (0.5, objective(0.7, 0, length)),
-            "whole at 1.4 C": (0.5, objective(1.4, 0, length)),
+            name: (weight, lru_cache(REMEMBERED_MAX)(self._counted(evaluate)))
+            for name, (weight, evaluate) in measures(objective, workload.requests, workload.capacity).items()
         }
+        self._whole = self._measures["whole"][1]
+        self._rivals = rivals
         self._waiting: list[Import] = []
         self._authors: dict[str, frozenset[str]] = {}  # of what was imported, by id
         self.shared: set[str] = set()  # ids and patterns already told to peers
@@ -109,9 +120,15 @@ class Study:
             del self._waiting[0]
 
     def offer_pattern(self, pattern: Pattern, author: str) -> None:
-        """Make a peer's pattern available."""
-        self._authors[pattern.id] = frozenset((author,))
+        """Make a peer's pattern available; raises `PolicyError` where it is none of this language.
+
+        ``author`` is empty where nobody says whose it is; a pattern that this node shared itself stays its own.
+        """
+        if pattern.id in self.shared:
+            return
         self.island.adopt_pattern(pattern)
+        if author:
+            self._authors.setdefault(pattern.id, frozenset((author,)))
 
     def adopt_waiting(self) -> list[Individual]:
         """Evaluate what peers sent, best claims first; returns what entered the population."""
@@ -120,7 +137,8 @@ class Study:
         entered = []
         for item in taken:
             name = component_id(item.component)
-            self._authors.setdefault(name, item.authors)
+            if name not in self.island.known:  # what was found here as well is no import
+                self._authors.setdefault(name, item.authors)
             individual = self.island.adopt(item.component, "peer")
             if individual is not None:
                 entered.append(individual)
@@ -133,6 +151,16 @@ class Study:
             return choose([*self.island.finalists(FINALISTS), *self.island.seeds], self._measures)
         except ValueError:
             return None
+
+    def bar(self) -> float:
+        """Return the best mean of the textbook's programs on the same measures: nothing below it is worth telling."""
+        total = sum(weight for weight, _evaluate in self._measures.values())
+        means = [0.0]  # the default policy itself
+        for rival in self._rivals:
+            scored = [(weight, evaluate(rival)) for weight, evaluate in self._measures.values()]
+            if all(fitness is not None for _weight, fitness in scored):
+                means.append(sum(weight * fitness.score for weight, fitness in scored if fitness) / total)
+        return max(means)
 
     def mine(self) -> list[Pattern]:
         """Return the patterns of the best, by ablation."""
@@ -154,5 +182,12 @@ class Study:
         imported = set().union(*individual.credits.values()) if individual.credits else set()
         names = {name for origin in imported for name in self._authors.get(origin, ())}
         if individual.id in self._authors:
-            return tuple(sorted(self._authors[individual.id]))[:16]  # a peer's program as it came
-        return tuple(sorted(names | {me}))[:16]
+            return tuple(sorted(self._authors[individual.id]))[:AUTHORS_MAX]  # a peer's program as it came
+        return tuple(sorted([me, *sorted(names - {me})[: AUTHORS_MAX - 1]]))
+
+    def _counted(self, evaluate: Evaluate) -> Evaluate:
+        def counted(component: Component) -> Fitness | None:
+            self._meter.evaluations += 1
+            return evaluate(component)
+
+        return counted

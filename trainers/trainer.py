@@ -4,7 +4,7 @@
 
     listen ─▶ adopt what peers sent ─▶ a round of search on one workload ─▶ share, submit, ask ─▶ next workload
       │ COLLABORATION_REQUEST
-      └──────▶ helpers.Helper: spend the budget asked for on the requester's problem, answer honestly
+      └──────▶ Collaboration: spend the budget asked for on the requester's problem, answer honestly
 
 Rounds are counted in evaluations, never in seconds, so a node by itself does the same twice.
 """
@@ -16,7 +16,14 @@ import random
 import time
 from dataclasses import dataclass
 
-from mqtt_hub.protocol.bodies import CodeShare, OsComponentShare, PatternShare, Progress, TrainingSync
+from mqtt_hub.protocol.bodies import (
+    CodeShare,
+    OsComponentShare,
+    PatternShare,
+    Progress,
+    TrainingSync,
+    WorkloadChunk,
+)
 from mqtt_hub.protocol.codec import Message
 from mqtt_hub.protocol.table import MessageType
 from trainers.arenas.evaluate import classics
@@ -30,12 +37,14 @@ from trainers.search.final import Choice
 from trainers.search.patterns import Pattern
 from trainers.stop import Stop
 from trainers.study import Meter, Study
+from trainers.workloads.errors import WorkloadError
 
 __all__ = ["NetworkedKernelTrainer", "TrainerSettings"]
 
 SHARE_GAIN_MIN = 0.005  # gap closed beyond what was last shared of a workload
 SUBMIT_GAIN_MIN = 0.002  # of the evidence beyond what was last submitted
 PROGRESS_EVERY_S = 2.0
+HEARD_AT_ONCE_MAX = 50  # messages between two evaluations: chatter must not stop the search
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,7 @@ class NetworkedKernelTrainer:
         self._node, self._library, self._stop, self._settings = node, library, stop, settings
         self._rng = random.Random(settings.seed)
         programs = classics(KIND.name)
+        self._rivals = list(programs.values())
         self._seeds = [programs[name] for name in self._rng.sample(sorted(programs), settings.seeds)]
         self.meter = Meter(evaluator)
         self._studies: dict[str, Study] = {}  # by workload id
@@ -72,6 +82,7 @@ class NetworkedKernelTrainer:
             self._node.check()
             self._listen(wait_s=0.0 if self._equipped() else 0.2)
             if not self._equipped():
+                self._node.ask_again()
                 continue
             for study in self._in_order():
                 self._round(study)
@@ -102,7 +113,7 @@ class NetworkedKernelTrainer:
         self._listen(wait_s=0.0)
         if self._collaboration.help_wanted and not self._over():
             self._activity = "help"
-            self._collaboration.help_next()
+            self._collaboration.help_next(self._over)
             self._activity = "search"
 
     def _conclude(self, study: Study) -> None:
@@ -149,8 +160,8 @@ class NetworkedKernelTrainer:
             )
 
     def _submit(self, study: Study, choice: Choice) -> None:
-        """Submit the choice for validation, if it is better than the last one and better than the default."""
-        if choice.id == study.submitted or choice.mean < max(study.submitted_mean, 0.0) + SUBMIT_GAIN_MIN:
+        """Submit the choice for validation, if it is better than the last one and than all of the textbook."""
+        if choice.id == study.submitted or choice.mean < max(study.submitted_mean, study.bar()) + SUBMIT_GAIN_MIN:
             return
         claim = study.claim(choice.component)
         if claim is None:
@@ -178,7 +189,7 @@ class NetworkedKernelTrainer:
     def _listen(self, *, wait_s: float) -> None:
         try:
             self._take(self._node.inbox.get(timeout=wait_s) if wait_s else self._node.inbox.get_nowait())
-            while True:
+            for _ in range(HEARD_AT_ONCE_MAX):
                 self._take(self._node.inbox.get_nowait())
         except queue.Empty:
             return
@@ -187,24 +198,34 @@ class NetworkedKernelTrainer:
         body = message.body
         try:
             if message.type is MessageType.CODE_SHARE:
-                for claim in body.claims:
-                    if claim.workload in self._studies:
-                        self._studies[claim.workload].offer(parse(body.source, KIND.form), body.authors, 0.0)
+                component = parse(body.source, KIND.form)
+                for workload in {claim.workload for claim in body.claims} & self._studies.keys():
+                    self._studies[workload].offer(component, body.authors or (message.sender,), 0.0)
             elif message.type is MessageType.PATTERN_SHARE:
                 self._offer_pattern(body, message.sender)
             elif message.type is MessageType.TRAINING_SYNC:
                 self._welcome(body)
         except PolicyError as error:
             self._node.log.warning("%s shared what is no program: %s", message.sender, error)
-        if message.type is MessageType.WORKLOAD and self._library.take(body) is not None:
-            self._node.log.info("workload %s is here", body.name)
+        if message.type is MessageType.WORKLOAD:
+            self._take_workload(body)
         elif message.type is MessageType.TEST_RESULT and body.submitter == self._node.settings.name:
             self._node.log.info("%s judged %s: %s (%s)", message.sender, body.component[:12], body.verdict, body.reason)
         else:
             self._collaboration.take(message)
 
+    def _take_workload(self, chunk: WorkloadChunk) -> None:
+        try:
+            if self._library.take(chunk) is not None:
+                self._node.log.info("workload %s is here", chunk.name)
+        except WorkloadError as error:
+            self._node.log.error("workload %s cannot be used: %s", chunk.name, error)
+
     def _welcome(self, sync: TrainingSync) -> None:
-        """Take up what the hub knows: the workloads there are, and for a late joiner what others found."""
+        """Take up what the hub knows: the workloads there are, and for a late joiner what others found.
+
+        Patterns come without their authors, so nobody is credited with them.
+        """
         self._sync = sync
         self._make_studies()
         me = (self._node.settings.name,)
@@ -216,8 +237,12 @@ class NetworkedKernelTrainer:
             self._offer_pattern(pattern, "")
 
     def _offer_pattern(self, body: PatternShare, author: str) -> None:
-        for study in self._studies.values():
-            study.offer_pattern(Pattern(body.function, body.expression, body.unit, body.gain, body.uses), author)
+        pattern = Pattern(body.function, body.expression, body.unit, body.gain, body.uses)
+        try:
+            for study in self._studies.values():
+                study.offer_pattern(pattern, author)
+        except PolicyError as error:
+            self._node.log.warning("%s shared what is no pattern: %s", author or "somebody", error)
 
     def _equipped(self) -> bool:
         """Say whether all workloads of the hub's list are here, and make their studies."""
@@ -230,7 +255,9 @@ class NetworkedKernelTrainer:
         for workload in self._library.of(KIND.name, "train"):
             if workload.id not in self._studies:
                 rng = random.Random(f"{self._settings.seed}/{workload.id}")
-                self._studies[workload.id] = Study(workload, self._seeds, self.meter, rng)
+                self._studies[workload.id] = Study(
+                    workload, seeds=self._seeds, rivals=self._rivals, meter=self.meter, rng=rng
+                )
 
     def _in_order(self) -> list[Study]:
         """Return the studies by name, each node beginning at another: the fleet spreads over the workloads."""

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import queue
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
-from mqtt_hub.protocol.bodies import OsComponentShare, Progress, TrainingSync
+from mqtt_hub.protocol.bodies import OsComponentShare, Progress, TrainingSync, WorkloadChunk
 from mqtt_hub.protocol.codec import Message
 from mqtt_hub.protocol.table import MessageType
 from trainers.arenas.evaluator import Evaluator
@@ -23,12 +23,14 @@ from trainers.bench import Bench
 from trainers.library import Library
 from trainers.node import Node
 from trainers.stop import Stop
+from trainers.workloads.errors import WorkloadError
 
 __all__ = ["KernelValidator"]
 
-WAITING_MAX = 1_000  # beyond it new ones are left to the next TRAINING_SYNC
-ASK_EVERY_S = 5.0
-WORKLOADS_WAIT_S = 10.0
+WAITING_MAX = 1_000  # beyond it new ones are left to a later TRAINING_SYNC
+JUDGED_MAX = 100_000  # remembered, so that what is told twice is judged once
+MORE_AFTER_S = 1.0  # when the hub's last list brought something to judge: it names a few at a time
+ASK_EVERY_S = 60.0  # otherwise: what no message told, the hub still knows
 
 
 class KernelValidator:
@@ -39,32 +41,37 @@ class KernelValidator:
         self._bench = Bench(evaluator)
         self._waiting: OrderedDict[str, tuple[str, OsComponentShare]] = OrderedDict()
         self._judged: set[str] = set()
+        self._judged_in_order: deque[str] = deque()
         self._sync: TrainingSync | None = None
-        self._asked_at = 0.0
+        self._told_news = False
 
     def run(self) -> None:
         """Judge until told to stop; raises what ended the node."""
         self._node.start()
         while not self._stop.is_set():
             self._node.check()
-            self._listen(wait_s=0.0 if self._waiting else 0.2)
-            if self._waiting and self._equipped():
-                component, (submitter, submission) = self._waiting.popitem(last=False)
-                self._judge(component, submitter, submission)
-            elif self._node.ready and time.monotonic() - self._asked_at > ASK_EVERY_S:
-                self._asked_at = time.monotonic()
-                if self._sync is None or self._sync.pending or not self._equipped():
-                    self._node.greet()  # asks for what still waits, and for workloads that are not here yet
+            busy = bool(self._waiting) and self._equipped()
+            self._listen(wait_s=0.0 if busy else 0.2)
+            if busy:
+                _component, (submitter, submission) = self._waiting.popitem(last=False)
+                self._judge(submitter, submission)
+            elif not self._equipped():
+                self._node.ask_again()
+            else:
+                self._node.ask_again(MORE_AFTER_S if self._told_news else ASK_EVERY_S)
 
-    def _judge(self, component: str, submitter: str, submission: OsComponentShare) -> None:
+    def _judge(self, submitter: str, submission: OsComponentShare) -> None:
         kind = submission.kind
         started = time.monotonic()
         result = self._bench.judge(
             submission, submitter, self._library.of(kind, "train"), self._library.of(kind, "hidden")
         )
-        self._node.share(MessageType.TEST_RESULT, result, correlation_id=component)
-        self._judged.add(component)
-        self._node.log.info("%s of %s: %s (%s)", component[:12], submitter, result.verdict, result.reason)
+        self._node.share(MessageType.TEST_RESULT, result, correlation_id=submission.component)
+        self._judged.add(submission.component)
+        self._judged_in_order.append(submission.component)
+        if len(self._judged_in_order) > JUDGED_MAX:
+            self._judged.discard(self._judged_in_order.popleft())
+        self._node.log.info("%s of %s: %s (%s)", submission.component[:12], submitter, result.verdict, result.reason)
         rate = 1 / max(1e-3, time.monotonic() - started)
         self._node.tell(
             MessageType.PROGRESS,
@@ -84,16 +91,27 @@ class KernelValidator:
             self._await(message.sender, message.body)
         elif message.type is MessageType.TRAINING_SYNC:
             self._sync = message.body
-            for item in message.body.pending:
-                self._await(item.submitter, item.submission)
+            news = [self._await(item.submitter, item.submission) for item in message.body.pending]
+            self._told_news = any(news)
         elif message.type in (MessageType.WORKLOAD, MessageType.WORKLOAD_HIDDEN):
-            workload = self._library.take(message.body)
-            if workload is not None:
-                self._node.log.info("workload %s (%s) is here", workload.name, workload.part)
+            self._take_workload(message.body)
 
-    def _await(self, submitter: str, submission: OsComponentShare) -> None:
-        if submission.component not in self._judged and len(self._waiting) < WAITING_MAX:
-            self._waiting.setdefault(submission.component, (submitter, submission))
+    def _take_workload(self, chunk: WorkloadChunk) -> None:
+        try:
+            workload = self._library.take(chunk)
+        except WorkloadError as error:
+            self._node.log.error("workload %s (%s) cannot be used: %s", chunk.name, chunk.part, error)
+            return
+        if workload is not None:
+            self._node.log.info("workload %s (%s) is here", workload.name, workload.part)
+
+    def _await(self, submitter: str, submission: OsComponentShare) -> bool:
+        """Put a submission in line; say whether it is one that was not known."""
+        component = submission.component
+        if component in self._judged or component in self._waiting or len(self._waiting) >= WAITING_MAX:
+            return False
+        self._waiting[component] = (submitter, submission)
+        return True
 
     def _equipped(self) -> bool:
         """Say whether every workload of the hub's list is here: a verdict on fewer would not compare."""
