@@ -140,6 +140,7 @@ class Collaboration:
             evaluations=spent,
             component=best.id,
             source=canonical(best.component),
+            authors=study.authors(best, self._node.settings.name),
             claims=(claim,),
         )
         self._send(job, response)
@@ -198,7 +199,6 @@ class Collaboration:
         except PolicyError as error:
             self._node.log.warning("%s answered with what is no program: %s", message.sender, error)
             return
-        me = self._node.settings.name
-        # The helper built on our program: both are authors of what came of it.
-        self._studies[workload].offer(component, (message.sender, me), 1.0)
+        # The helper names us among the authors where its program goes back to ours.
+        self._studies[workload].offer(component, response.authors or (message.sender,), 1.0)
         self._node.log.info("%s helped with %s", message.sender, self._studies[workload].workload.name)

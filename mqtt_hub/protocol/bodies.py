@@ -249,6 +249,7 @@ class CollaborationResponse(_Named):
     evaluations: Count = 0
     component: Annotated[str, Text(64, r"([0-9a-f]{64})?")] = ""
     source: Annotated[str, Text(SOURCE_CHARACTERS_MAX)] = ""
+    authors: Annotated[tuple[Name, ...], Items(16)] = ()
     claims: Annotated[tuple[Claim, ...], Items(32)] = ()
 
 

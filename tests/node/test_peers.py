@@ -198,7 +198,7 @@ def test_nothing_that_a_peer_shares_ends_a_trainer(home: Home, hub: Hub) -> None
             )
             mallory.share(
                 MessageType.COLLABORATION_RESPONSE,
-                CollaborationResponse(KIND.name, "completed", "", 2**62, named(source), source, (claim,)),
+                CollaborationResponse(KIND.name, "completed", "", 2**62, named(source), source, (), (claim,)),
                 recipient=TRAINER,
                 correlation_id=f"{TRAINER}.1.1",
             )

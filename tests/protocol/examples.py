@@ -40,7 +40,7 @@ BODIES: dict[MessageType, b.Body] = {
     MessageType.CODE_SHARE: b.CodeShare(KIND, DIGEST, SOURCE, ("AI_Node_1",), (), (CLAIM,)),
     MessageType.COLLABORATION_REQUEST: b.CollaborationRequest(KIND, DIGEST, SOURCE, DIGEST, 0.4, 0.6, "program", 50),
     MessageType.COLLABORATION_RESPONSE: b.CollaborationResponse(
-        KIND, "completed", "better", 50, DIGEST, SOURCE, (CLAIM,)
+        KIND, "completed", "better", 50, DIGEST, SOURCE, ("AI_Node_1", "AI_Node_2"), (CLAIM,)
     ),
     MessageType.OS_COMPONENT_SHARE: SUBMISSION,
     MessageType.TEST_RESULT: b.TestResult(
