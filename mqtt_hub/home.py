@@ -20,10 +20,11 @@ import os
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from mqtt_hub.broker.limits import Limits
 from mqtt_hub.protocol.errors import ConfigurationError
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
 
@@ -38,6 +39,8 @@ host = "{host}"      # address the embedded broker listens on; anything but loop
 port = {port}             # TCP port of the embedded broker
 prefix = "{prefix}"       # first level of every topic
 quorum = {quorum}               # validators that must agree, digest for digest, before a verdict counts
+
+[limits]                # bounds of the embedded broker: docs/broker.md lists them all with their defaults
 """
 
 
@@ -49,6 +52,7 @@ class Config:
     port: int = DEFAULT_PORT
     prefix: str = DEFAULT_PREFIX
     quorum: int = 1
+    limits: Limits = field(default_factory=Limits)
 
 
 class Home:
@@ -72,7 +76,7 @@ class Home:
             for directory in (self.path, self.tokens, self.workloads, self.nodes):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 directory.chmod(0o700)
-            self.config_path.write_text(_TEMPLATE.format(**{f.name: getattr(config, f.name) for f in fields(Config)}))
+            self.config_path.write_text(_TEMPLATE.format(**{name: getattr(config, name) for name in _SETTINGS}))
         except OSError as error:
             raise ConfigurationError(
                 f"{self.path}: {error.strerror}", hint="choose a directory this user may write, with --home"
@@ -141,14 +145,20 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
+_SETTINGS = {item.name: type(item.default) for item in fields(Config) if item.name != "limits"}
+_LIMITS = {item.name: type(item.default) for item in fields(Limits)}
+
+
 def _checked(values: dict[str, Any], path: Path) -> Config:
-    known = {item.name: type(item.default) for item in fields(Config)}
-    for name, value in values.items():
-        if name not in known:
-            raise ConfigurationError(f"{path}: unknown setting {name!r}", hint=f"known: {', '.join(known)}")
-        if type(value) is not known[name]:
-            raise ConfigurationError(f"{path}: {name} must be {known[name].__name__}, got {value!r}")
-    config = Config(**values)
+    bounds = values.pop("limits", {})
+    if type(bounds) is not dict:
+        raise ConfigurationError(f"{path}: limits must be a table, got {bounds!r}", hint="write [limits] above them")
+    _check_types(values, _SETTINGS, path)
+    _check_types(bounds, _LIMITS, path, "limits.")
+    try:
+        config = Config(**values, limits=Limits(**bounds))
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: limits.{error}") from error
     if not 0 <= config.port <= 65535:
         raise ConfigurationError(f"{path}: port must be 0 to 65535, got {config.port}")
     if not 1 <= config.quorum <= 100:
@@ -156,3 +166,12 @@ def _checked(values: dict[str, Any], path: Path) -> Config:
     if NAME.fullmatch(config.prefix) is None:
         raise ConfigurationError(f"{path}: prefix must be one topic level of [A-Za-z0-9_-], got {config.prefix!r}")
     return config
+
+
+def _check_types(values: dict[str, Any], known: dict[str, type], path: Path, table: str = "") -> None:
+    """Raise `ConfigurationError` for the first name that is not known or has another type; 5 is a float too."""
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigurationError(f"{path}: unknown setting {table + name!r}", hint=f"known: {', '.join(known)}")
+        if type(value) is not known[name] and not (known[name] is float and type(value) is int):
+            raise ConfigurationError(f"{path}: {table}{name} must be {known[name].__name__}, got {value!r}")

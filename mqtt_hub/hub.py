@@ -20,6 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from mqtt_hub.accounts import AccountBook, Accounts
@@ -64,7 +65,9 @@ class CollaborativeKernelHub:
             self._ledger.restore(node, session, upto, above)
         self._tally = Tally(self._db)
         self._book = AccountBook(Accounts(home.accounts_path))
-        self.source = EmbeddedSource(config.host, config.port, accounts=self._book, prefix=config.prefix)
+        self.source = EmbeddedSource(
+            config.host, config.port, accounts=self._book, prefix=config.prefix, limits=config.limits
+        )
         self._sorter = Sorter(self._registry, self._ledger, role_of=self._role_of, prefix=config.prefix)
         self._desk = Desk(
             self._db,
@@ -87,7 +90,7 @@ class CollaborativeKernelHub:
         """Listen and work until `stop`; raises `ConfigurationError` when the port is taken."""
         await self.source.start(self._deliver)
         self._tasks = [asyncio.create_task(self._commit_loop()), asyncio.create_task(self._tick_loop())]
-        self._desk.tell_status(self.get_hub_status())
+        self._tell_status(self._describe())
         _log.info("hub listens on %s:%d, archive %s", self._config.host, self.source.port, self._home.archive_path)
 
     async def failure(self) -> None:
@@ -112,8 +115,11 @@ class CollaborativeKernelHub:
 
     def get_hub_status(self) -> dict[str, Any]:
         """Return connected nodes, messages by type and rate, knowledge counts, collaborations, sizes."""
+        return self._describe() | {"port": self.source.port, "broker": self.source.counters()}
+
+    def _describe(self) -> dict[str, Any]:
         now = self._clock()
-        status = describe(
+        return describe(
             self._db,
             self._home.archive_path,
             self._tally,
@@ -122,7 +128,11 @@ class CollaborativeKernelHub:
             uptime_s=now - self._started_at,
             state=self._state,
         )
-        return status | {"port": self.source.port, "broker": self.source.counters()}
+
+    def _tell_status(self, status: dict[str, Any]) -> None:
+        counters = self.source.counters()  # on the loop's thread, to which the broker belongs
+        self._desk.tell_status(status | {"port": self.source.port, "broker": counters})
+        self._desk.tell_broker_status({"counters": counters, "limits": asdict(self._config.limits)})
 
     def _deliver(self, delivery: Delivery) -> None:
         self._incoming.append(delivery)
@@ -189,7 +199,7 @@ class CollaborativeKernelHub:
         try:
             await self._in_thread(self._writer.advance, upto)
             await self._in_thread(self._writer.expire_collaborations, stamp(self._clock()))
-            self._desk.tell_status(await self._in_thread(self.get_hub_status))
+            self._tell_status(await self._in_thread(self._describe))
         except ArchiveError as error:
             _log.warning("housekeeping waits: %s", error)
 

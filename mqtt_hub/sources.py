@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mqtt_hub.accounts import AccountBook
-from mqtt_hub.broker import Account, Action, Credentials, Delivery, HubBroker
+from mqtt_hub.broker import Account, Action, Credentials, Delivery, HubBroker, Limits
 from mqtt_hub.broker.access import may
 from mqtt_hub.protocol.errors import AccessDeniedError
 
@@ -49,8 +49,10 @@ class Source(Protocol):
 class EmbeddedSource:
     """The embedded broker, in this process, with accounts and the access rule in force."""
 
-    def __init__(self, host: str, port: int, *, accounts: AccountBook, prefix: str) -> None:
-        self._host, self._port = host, port
+    def __init__(
+        self, host: str, port: int, *, accounts: AccountBook, prefix: str, limits: Limits | None = None
+    ) -> None:
+        self._host, self._port, self._limits = host, port, limits
         self._accounts = accounts
         self._prefix = prefix
         self._broker: HubBroker | None = None
@@ -67,6 +69,7 @@ class EmbeddedSource:
             authenticate=self._authenticate,
             may=self._may,
             consumer=deliver,
+            limits=self._limits,
         )
         await self._broker.start()
 

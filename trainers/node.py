@@ -186,6 +186,9 @@ class Node:
         self, client: mqtt.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         settings = self.settings
+        if reason == "Server unavailable":  # too many connections, or logins failed from this address: later
+            self.log.warning("the broker has no room for %s now, trying again", settings.name)
+            return
         if reason.is_failure:
             self._failure = AccessDeniedError(
                 f"the hub at {settings.host}:{settings.port} refused {settings.name}: unknown account, or wrong or"

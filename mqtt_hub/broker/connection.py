@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from mqtt_hub.broker.gate import Peer, decided
 from mqtt_hub.broker.link import Link
+from mqtt_hub.broker.logins import RefusedError
 from mqtt_hub.broker.packets import (
     PROTOCOL_LEVEL,
     Connack,
@@ -109,34 +110,36 @@ class Connection(Link):
     # CONNECT
 
     async def _admit(self, connect: Connect) -> None:
+        try:
+            peer = await self._checked(connect)
+            if not self._closed:
+                self._open(connect, peer)
+        except RefusedError as refused:
+            if not self._closed:
+                self.write(Connack(session_present=False, code=refused.code).encode())
+                self.close(f"CONNECT refused: {refused}")
+
+    async def _checked(self, connect: Connect) -> Peer:
         if connect.level != PROTOCOL_LEVEL:
-            self._refuse(ReturnCode.UNACCEPTABLE_PROTOCOL_LEVEL, f"protocol level {connect.level}")
-            return
+            raise RefusedError(ReturnCode.UNACCEPTABLE_PROTOCOL_LEVEL, f"protocol level {connect.level}")
         too_long = len(connect.client_id.encode()) > self._limits.client_id_bytes_max
         if too_long or not (connect.client_id or connect.clean_session):  # 3.1.3.1
-            self._refuse(ReturnCode.IDENTIFIER_REJECTED, "client id too long, or empty with clean session 0")
-            return
+            raise RefusedError(ReturnCode.IDENTIFIER_REJECTED, "client id too long, or empty with clean session 0")
         peer = await self._desk.admit(connect, self.remote, self.listener)
-        if peer is None:
-            self._counters.logins_refused += 1
-            self._refuse(ReturnCode.NOT_AUTHORIZED, f"login as {connect.username!r}")
-            return
-        self.peer = peer
+        self._desk.seat(self, peer)
         if connect.will is not None:
             ask = partial(self._exchange.refusal, peer, connect.will.topic, retain=connect.will.retain)
             reason = await decided(self._exchange.gate, ask)
             if reason is not None:
                 self._counters.wills_refused += 1
-                self._refuse(ReturnCode.NOT_AUTHORIZED, f"last will of {peer}: {reason}")
-                return
-        if not self._closed:
-            self._open(connect, peer)
+                raise RefusedError(ReturnCode.NOT_AUTHORIZED, f"last will of {peer}: {reason}")
+        return peer
 
     def _open(self, connect: Connect, peer: Peer) -> None:
         opened = self._exchange.open_session(peer, clean=connect.clean_session)
         if opened is None:
-            self._refuse(ReturnCode.SERVER_UNAVAILABLE, "too many sessions")
-            return
+            self._counters.sessions_refused += 1
+            raise RefusedError(ReturnCode.SERVER_UNAVAILABLE, "too many sessions")
         session, present = opened
         self._session, self._will = session, connect.will
         if self._timer is not None:
@@ -150,11 +153,6 @@ class Connection(Link):
         session.pump()
         _LOG.info("connection %s:%s is %s", *self.remote, peer)
         self._desk.announce_entered(peer)
-
-    def _refuse(self, code: int, why: str) -> None:
-        if not self._closed:
-            self.write(Connack(session_present=False, code=code).encode())
-            self.close(f"CONNECT refused: {why}")
 
     # packets
 
@@ -208,6 +206,7 @@ class Connection(Link):
             self._window.repeat(packet.packet_id, session.received[packet.packet_id])
             return
         if packet.qos == 2 and len(session.received) >= self._limits.received_qos2_max:
+            self._counters.qos2_refused += 1
             self.close(f"more than {self._limits.received_qos2_max} QoS 2 messages without PUBREL")
             return
         refused = self._exchange.accept(session.peer, packet)

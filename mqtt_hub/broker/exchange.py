@@ -169,6 +169,7 @@ class Exchange:
             known = name in session.subscriptions or name in granted
             if refusal or too_large(name, self.limits) or not (known or room > 0):
                 codes.append(ReturnCode.SUBSCRIPTION_REFUSED)
+                self.counters.subscriptions_refused += 1
             else:
                 room -= not known
                 granted[name] = qos
