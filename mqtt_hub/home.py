@@ -6,6 +6,7 @@
     ├── config.toml       what the operator may set
     ├── accounts.db       names, roles, hashed tokens (0600)
     ├── archive.db        every message and what follows from it
+    ├── broker.db         the broker's persistent sessions and retained messages (0600)
     ├── tokens/           hub and observer tokens, for this machine's own tools (0600 each)
     ├── workloads/        workload files by digest: train parts and hidden parts
     ├── nodes/NAME/       homes of the nodes that `mqtt-hub spawn` starts
@@ -63,6 +64,7 @@ class Home:
         self.config_path = path / "config.toml"
         self.accounts_path = path / "accounts.db"
         self.archive_path = path / "archive.db"
+        self.broker_path = path / "broker.db"
         self.tokens = path / "tokens"
         self.workloads = path / "workloads"
         self.nodes = path / "nodes"

@@ -66,7 +66,12 @@ class CollaborativeKernelHub:
         self._tally = Tally(self._db)
         self._book = AccountBook(Accounts(home.accounts_path))
         self.source = EmbeddedSource(
-            config.host, config.port, accounts=self._book, prefix=config.prefix, limits=config.limits
+            config.host,
+            config.port,
+            accounts=self._book,
+            prefix=config.prefix,
+            limits=config.limits,
+            state=home.broker_path,
         )
         self._sorter = Sorter(self._registry, self._ledger, role_of=self._role_of, prefix=config.prefix)
         self._desk = Desk(

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from mqtt_hub.accounts import AccountBook
-from mqtt_hub.broker import Account, Action, Credentials, Delivery, HubBroker, Limits
+from mqtt_hub.broker import Account, Action, Credentials, Delivery, HubBroker, Limits, StateFile
 from mqtt_hub.broker.access import may
 from mqtt_hub.protocol.errors import AccessDeniedError
 
@@ -50,9 +51,16 @@ class EmbeddedSource:
     """The embedded broker, in this process, with accounts and the access rule in force."""
 
     def __init__(
-        self, host: str, port: int, *, accounts: AccountBook, prefix: str, limits: Limits | None = None
+        self,
+        host: str,
+        port: int,
+        *,
+        accounts: AccountBook,
+        prefix: str,
+        limits: Limits | None = None,
+        state: Path | None = None,
     ) -> None:
-        self._host, self._port, self._limits = host, port, limits
+        self._host, self._port, self._limits, self._state = host, port, limits, state
         self._accounts = accounts
         self._prefix = prefix
         self._broker: HubBroker | None = None
@@ -63,13 +71,15 @@ class EmbeddedSource:
         return self._broker.port if self._broker else 0
 
     async def start(self, deliver: Deliver) -> None:
-        """Listen; raises `ConfigurationError` when the port is taken."""
+        """Listen; raises `ConfigurationError` when the port is taken, `ArchiveError` when the state is damaged."""
         self._broker = HubBroker(
             {"listeners": {"default": {"type": "tcp", "bind": f"{self._host}:{self._port}"}}, "plugins": {}},
             authenticate=self._authenticate,
             may=self._may,
             consumer=deliver,
             limits=self._limits,
+            state=None if self._state is None else StateFile(self._state),
+            role_of=self._role_of,
         )
         await self._broker.start()
 
@@ -106,6 +116,10 @@ class EmbeddedSource:
         if record.role in ("trainer", "validator") and credentials.client_id != name:
             return None
         return Account(record.name, record.role)
+
+    def _role_of(self, name: str) -> str | None:
+        record = self._accounts.get(name)
+        return None if record is None else record.role
 
     def _may(self, account: Account, action: Action, topic: str, retain: bool) -> str | None:  # noqa: FBT001 — broker's signature
         return may(account.role, account.name, action.value, topic, retain=retain, prefix=self._prefix)

@@ -37,6 +37,8 @@ class Counters:
     dropped_slow_qos0: int = 0
     dropped_deferred: int = 0
     dropped_events: int = 0
+    store_commits: int = 0
+    store_failures: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Return every total by its name."""

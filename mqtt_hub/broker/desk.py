@@ -135,6 +135,10 @@ class Desk:
             if revocations == self._revocations:
                 return None if account is None else Peer(account, client_id, profile)
 
+    def forget_failures(self, now_s: float) -> None:
+        """Forget logins that failed long ago."""
+        self._throttle.forget(now_s)
+
     def disconnect(self, account_name: str, *, forget_session: bool) -> int:
         """End all connections of an account; return how many there were."""
         self._revocations += 1
@@ -216,9 +220,10 @@ class Desk:
             self._bridge.fire(BrokerEvents.CLIENT_UNSUBSCRIBED, client_id=peer.client_id, topic=name)
 
     async def close(self) -> None:
-        """End all connections without their wills (the broker goes, not they), and what still runs."""
+        """End all connections without their wills (a durable broker's next start fires them), and what still runs."""
         everybody = list(self.connections)
         for connection in everybody:
+            connection.leave_will()
             connection.close("the broker stops", abort=True, will=False)
         for connection in everybody:
             await connection.wait_closed()

@@ -86,6 +86,13 @@ class _Book:
         if len(self._failures) > self._limits.login_keys_max:
             self._failures.popitem(last=False)
 
+    def forget(self, now_s: float) -> None:
+        while self._failures:
+            key, oldest = next(iter(self._failures.items()))
+            if now_s - oldest.last_s <= self._limits.login_memory_s:
+                return
+            del self._failures[key]
+
     def forgive(self, key: bytes) -> None:
         self._failures.pop(key, None)
 
@@ -117,6 +124,11 @@ class LoginThrottle:
         """Forget the failures of an address and of a name."""
         self._addresses.forgive(_key(address_group(address)))
         self._names.forgive(_key(name))
+
+    def forget(self, now_s: float) -> None:
+        """Forget all failures of long ago."""
+        self._addresses.forget(now_s)
+        self._names.forget(now_s)
 
 
 def _key(text: str) -> bytes:

@@ -62,6 +62,11 @@ def test_failures_of_long_ago_are_forgotten() -> None:
     throttle = LoginThrottle(Limits(login_failures_free_max=1, login_memory_s=60.0))
     failing(throttle, "192.0.2.1", "node", 9)
     assert throttle.wait_s("192.0.2.1", "node", 61.0) == 0.0
+    failing(throttle, "192.0.2.2", "another", 1, now_s=30.0)
+    throttle.forget(61.0)
+    assert len(throttle) == 2, "those of the other"
+    throttle.forget(91.0)
+    assert len(throttle) == 0
     throttle.failed("192.0.2.1", "node", 61.0)
     assert throttle.wait_s("192.0.2.1", "other", 61.0) == 0.0, "the count starts anew"
 
