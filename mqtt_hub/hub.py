@@ -72,6 +72,8 @@ class CollaborativeKernelHub:
             prefix=config.prefix,
             limits=config.limits,
             state=home.broker_path,
+            tls=home.tls_files(config),
+            websocket_port=config.websocket_port,
         )
         self._sorter = Sorter(self._registry, self._ledger, role_of=self._role_of, prefix=config.prefix)
         self._desk = Desk(

@@ -92,8 +92,19 @@ def enlist(home: Home, plans: list[NodePlan]) -> None:
 class Supervisor:
     """Starts, watches and stops the nodes of one home."""
 
-    def __init__(self, home: Home, plans: list[NodePlan], *, host: str, port: int, prefix: str) -> None:
-        self._address = ("--host", host, "--port", str(port), "--prefix", prefix)
+    def __init__(
+        self,
+        home: Home,
+        plans: list[NodePlan],
+        *,
+        host: str,
+        port: int,
+        prefix: str,
+        tls: bool = False,
+        ca_file: Path | None = None,
+    ) -> None:
+        secured = ("--tls", *(() if ca_file is None else ("--ca-file", str(ca_file)))) if tls else ()
+        self._address = ("--host", host, "--port", str(port), "--prefix", prefix, *secured)
         self.children = [Child(plan, home.nodes / plan.name) for plan in plans]
 
     def start(self) -> None:

@@ -185,3 +185,8 @@ class AckWindow:
         """Forget the connection: later acknowledgements are counted, but not written."""
         self._write = None
         self._intake.stalled.pop(self, None)
+        self.resume = _nothing  # without a way back to its connection, both are freed at once
+
+
+def _nothing() -> None:
+    """Go on with a connection that has ended."""

@@ -7,6 +7,7 @@ of the process. ``malloc_trim`` returns those pages. Without glibc nothing is do
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 
 __all__ = ["give_back"]
@@ -15,6 +16,7 @@ _TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linu
 
 
 def give_back() -> None:
-    """Return free pages to the operating system; some milliseconds, so call it rarely."""
+    """Free cyclic garbage (amqtt's plugin sessions are that) and return free pages; some ms, so call it rarely."""
+    gc.collect()
     if _TRIM is not None:
         _TRIM(0)

@@ -91,7 +91,10 @@ class _Restoring:
             session.received[packet_id] = None
             session.restored.add(packet_id)
         for out, _, message_row, qos, retain, packet_id, released in self._of["outgoing"].pop(row, ()):
-            message = self._messages[message_row]
+            message = self._messages.get(message_row)
+            if message is None:  # never written so; a file that somebody has worked on must not stop the hub
+                self._store.delete("outgoing", (out,))
+                continue
             message.holders += 1
             session.restore(message, qos, retain=bool(retain), row=out, packet_id=packet_id, released=bool(released))
         session.trim()

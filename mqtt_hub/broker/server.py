@@ -23,7 +23,7 @@ from functools import partial
 from typing import Any
 
 from amqtt.broker import Broker
-from amqtt.contexts import BrokerConfig, ListenerType
+from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.errors import BrokerError
 from amqtt.events import BrokerEvents
 
@@ -41,8 +41,9 @@ from mqtt_hub.broker.plugins import PluginBridge
 from mqtt_hub.broker.restore import RoleOf, restore
 from mqtt_hub.broker.state_file import StateFile
 from mqtt_hub.broker.store import Store
+from mqtt_hub.broker.tls import ServerCertificate
 from mqtt_hub.broker.websocket import WebSocketTransport
-from mqtt_hub.protocol.errors import ArchiveError, ConfigurationError
+from mqtt_hub.protocol.errors import ConfigurationError, MqttHubError
 
 __all__ = ["HubBroker"]
 
@@ -100,6 +101,7 @@ class HubBroker(Broker):
             on_connected=on_connected,
             on_disconnected=on_disconnected,
         )
+        self._certificates: list[ServerCertificate] = []
         self._housekeeping: asyncio.TimerHandle | None = None
         self._crowd, self._crowded = (0, 0), False  # connections in all and now; whether they have changed
 
@@ -108,7 +110,8 @@ class HubBroker(Broker):
     async def start(self) -> None:
         """Take back what has survived, and listen.
 
-        Raises ConfigurationError if an address cannot be bound, ArchiveError if the state cannot be read.
+        Raises ConfigurationError if an address cannot be bound or a certificate does not fit, ArchiveError if the
+        state cannot be read.
         """
         self.transitions.start()
         await self.plugins_manager.fire_event(BrokerEvents.PRE_START, wait=True)
@@ -117,12 +120,12 @@ class HubBroker(Broker):
         try:
             self._restore()
             await self._start_listeners()
-        except (OSError, BrokerError, OverflowError, ArchiveError) as error:
+        except (OSError, BrokerError, OverflowError, MqttHubError) as error:
             await self._close_listeners()
             if self._store is not None:
                 await self._store.close(self._exchange.limits.shutdown_timeout_s)
             self.transitions.starting_fail()
-            raise error if isinstance(error, ArchiveError) else self._why_not_listening(error) from error
+            raise error if isinstance(error, MqttHubError) else self._why_not_listening(error) from error
         self.transitions.starting_success()
         self._housekeeping = self._loop.call_later(_HOUSEKEEPING_INTERVAL_S, self._keep_house)
         await self.plugins_manager.fire_event(BrokerEvents.POST_START, wait=True)
@@ -147,6 +150,14 @@ class HubBroker(Broker):
         if self._store is not None:
             for peer, will in restore(self._exchange, self._store, self._role_of, now_s=self._loop.time()):
                 self._desk.fire_will(peer, will)
+
+    def _create_ssl_context(self, listener: ListenerConfig) -> ssl.SSLContext:
+        """Return the context of a TLS listener, which takes up changed files; ``cafile`` makes clients show theirs."""
+        if listener.certfile is None or listener.keyfile is None:
+            raise ConfigurationError("a TLS listener needs certfile and keyfile")
+        certificate = ServerCertificate(listener.certfile, listener.keyfile, listener.cafile)
+        self._certificates.append(certificate)
+        return certificate.context
 
     async def _create_server_instance(
         self,
@@ -198,12 +209,14 @@ class HubBroker(Broker):
         )
 
     def _keep_house(self) -> None:
-        """Forget sessions that are away for too long and failures of long ago; give memory back if somebody came."""
+        """Forget sessions and failed logins of long ago, take up new certificates, give memory back after a crowd."""
         now_s = self._loop.time()
         self._exchange.expire(now_s)
         self._desk.forget_failures(now_s)
+        for certificate in self._certificates:
+            certificate.refresh()
         crowd = (self._counters.connections_total, len(self._desk.connections))
-        if crowd != self._crowd or self._crowded:  # and once more when it has settled
+        if crowd == self._crowd and self._crowded:  # it has settled
             give_back()
         self._crowded, self._crowd = crowd != self._crowd, crowd
         self._housekeeping = self._loop.call_later(_HOUSEKEEPING_INTERVAL_S, self._keep_house)

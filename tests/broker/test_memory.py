@@ -23,6 +23,7 @@ from tests.broker.harness import Client, ClosedError, connected
 from tests.hub.processes import HubProcess, made_home
 
 SETTLE_S = 60.0
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 BACK = 1.05
 
 
@@ -45,9 +46,9 @@ def open_broker_process() -> Iterator[tuple[int, int]]:
 
 
 def settled_bytes(process_id: int) -> int:
-    """Return the resident set once the broker's housekeeping (every 10 s) has been there."""
+    """Return the resident set once the broker's housekeeping (every 10 s, twice) has been there."""
     least = resident_bytes(process_id)
-    end = time.monotonic() + SETTLE_S / 4
+    end = time.monotonic() + SETTLE_S / 2
     while time.monotonic() < end:
         least = min(least, resident_bytes(process_id))
         time.sleep(0.1)
@@ -66,7 +67,6 @@ def assert_back(process_id: int, assault: Callable[[], None]) -> None:
     print(f"MB resident: {cold / 1e6:.1f} cold, {warm / 1e6:.1f} after one, {after / 1e6:.1f} after two")  # noqa: T201 — seen with -s
 
 
-@pytest.mark.long
 def test_ten_thousand_failed_logins_leave_nothing(tmp_path: Path) -> None:
     with HubProcess.serving(made_home(tmp_path, "login_failures_free_max = 1000000\nlogin_memory_s = 1\n")) as hub:
 
@@ -91,7 +91,6 @@ def scramble(rng: random.Random) -> bytes:
     return bytes(packet) if rng.random() < 0.8 else rng.randbytes(rng.randrange(1, 100))
 
 
-@pytest.mark.long
 def test_a_hundred_thousand_random_packets_leave_nothing() -> None:
     rng = random.Random(3)
     with open_broker_process() as (port, process_id):
@@ -109,7 +108,6 @@ def test_a_hundred_thousand_random_packets_leave_nothing() -> None:
         assert_back(process_id, babble)
 
 
-@pytest.mark.long
 def test_a_thousand_stalled_readers_leave_nothing() -> None:
     with open_broker_process() as (port, process_id):
 
