@@ -26,7 +26,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlite_utils import Database, Migrations
 
 from mqtt_hub.protocol.errors import AccessDeniedError, ConfigurationError
-from mqtt_hub.protocol.table import HUB, ROLES
+from mqtt_hub.protocol.table import HUB, RESERVED, ROLES
 from mqtt_hub.protocol.topics import NAME
 
 __all__ = ["AccountBook", "AccountRecord", "Accounts"]
@@ -90,8 +90,10 @@ class Accounts:
             raise ConfigurationError(f"{name!r} is no node name", hint="letters, digits, _ and -, at most 64")
         if specialization and NAME.fullmatch(specialization) is None:
             raise ConfigurationError(f"{specialization!r} is no specialization", hint="letters, digits, _ and -")
-        if role not in ROLES or (role == "hub") != (name == HUB):
-            raise ConfigurationError(f"{name} cannot be a {role}", hint=f"{HUB!r} is the hub's own name and role")
+        if role not in ROLES or (role == "hub") != (name == HUB) or name in RESERVED - {HUB}:
+            raise ConfigurationError(
+                f"{name} cannot be a {role}", hint=f"the hub's own: role hub, names {' and '.join(sorted(RESERVED))}"
+            )
         if self.find(name) is not None:
             raise ConfigurationError(
                 f"there is an account {name} already", hint=f"a new token for it: mqtt-hub node rotate {name}"

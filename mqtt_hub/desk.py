@@ -21,7 +21,7 @@ from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync, WorkloadChunk
 from mqtt_hub.protocol.codec import Message, encode, scope_of, stamp, to_json
 from mqtt_hub.protocol.errors import ProtocolError
-from mqtt_hub.protocol.table import HUB, TABLE, MessageType
+from mqtt_hub.protocol.table import BROKER, HUB, TABLE, MessageType
 from mqtt_hub.protocol.topics import build
 from mqtt_hub.registry import Registry
 from mqtt_hub.sources import Source
@@ -164,9 +164,19 @@ class Desk:
             else:
                 return
 
+    def tell_broker_status(self, figures: dict[str, Any]) -> None:
+        """Publish the broker's retained status; not archived, for the hub's own has the same figures."""
+        self._publish_broker(Status("ready", self._session, "hub", broker=to_json(figures).decode()))
+
     def say_goodbye(self) -> None:
-        """Publish that the hub goes."""
+        """Publish that the hub goes, and its broker with it."""
         self._send(MessageType.STATUS, Status("disconnected", self._session, "hub"))
+        self._publish_broker(Status("disconnected", self._session, "hub"))
+
+    def _publish_broker(self, status: Status) -> None:
+        message = Message(MessageType.STATUS, BROKER, self._session, stamp(self._clock()), status)
+        topic = build(MessageType.STATUS, BROKER, prefix=self._prefix)
+        self._source.publish(topic, encode(message), qos=TABLE[MessageType.STATUS].qos, retain=True)
 
     def _send(
         self,

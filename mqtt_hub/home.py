@@ -6,6 +6,8 @@
     ├── config.toml       what the operator may set
     ├── accounts.db       names, roles, hashed tokens (0600)
     ├── archive.db        every message and what follows from it
+    ├── broker.db         the broker's persistent sessions and retained messages (0600)
+    ├── tls/              `mqtt-hub cert`: private authority, certificates and keys
     ├── tokens/           hub and observer tokens, for this machine's own tools (0600 each)
     ├── workloads/        workload files by digest: train parts and hidden parts
     ├── nodes/NAME/       homes of the nodes that `mqtt-hub spawn` starts
@@ -16,28 +18,40 @@
 from __future__ import annotations
 
 import fcntl
+import ipaddress
+import json
 import os
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from mqtt_hub.broker.limits import Limits
 from mqtt_hub.protocol.errors import ConfigurationError
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
 
-__all__ = ["Config", "Home"]
+__all__ = ["Config", "Home", "TlsFiles"]
 
 DEFAULT_PORT = 1883
 
 _TEMPLATE = """\
 # mqtt-hub: every setting with its default. Restart the hub after a change.
 
-host = "{host}"      # address the embedded broker listens on; anything but loopback is yours to protect
+host = {host}      # address the embedded broker listens on; anything but loopback is yours to protect
 port = {port}             # TCP port of the embedded broker
-prefix = "{prefix}"       # first level of every topic
+prefix = {prefix}       # first level of every topic
 quorum = {quorum}               # validators that must agree, digest for digest, before a verdict counts
+
+tls = {tls}             # MQTT over TLS on `port`; first: mqtt-hub cert server --host NAME
+tls_certificate = {tls_certificate}    # your own certificate (PEM); empty: tls/server.pem in this directory
+tls_key = {tls_key}            # its key
+tls_ca = {tls_ca}             # what this machine's own tools trust; empty: tls/ca.pem, or the system's for your own
+tls_client_ca = {tls_client_ca}      # clients must show a certificate of this authority, e.g. "tls/ca.pem"; empty: none
+websocket_port = {websocket_port}      # MQTT over WebSocket (over TLS with tls = true) for browsers; 0: none
+
+[limits]                # bounds of the embedded broker: docs/broker.md lists them all with their defaults
 """
 
 
@@ -49,6 +63,32 @@ class Config:
     port: int = DEFAULT_PORT
     prefix: str = DEFAULT_PREFIX
     quorum: int = 1
+    tls: bool = False
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""
+    tls_client_ca: str = ""
+    websocket_port: int = 0
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def own_host(self) -> str:
+        """The address at which this machine's own tools reach the broker."""
+        try:
+            address = ipaddress.ip_address(self.host)
+        except ValueError:
+            return self.host
+        if not address.is_unspecified:
+            return self.host
+        return "127.0.0.1" if address.version == 4 else "::1"
+
+
+class TlsFiles(NamedTuple):
+    """What the broker shows, and the authority whose certificates its clients must show, if any."""
+
+    certificate: Path
+    key: Path
+    clients_ca: Path | None
 
 
 class Home:
@@ -59,7 +99,9 @@ class Home:
         self.config_path = path / "config.toml"
         self.accounts_path = path / "accounts.db"
         self.archive_path = path / "archive.db"
+        self.broker_path = path / "broker.db"
         self.tokens = path / "tokens"
+        self.tls = path / "tls"
         self.workloads = path / "workloads"
         self.nodes = path / "nodes"
         self.port_path = path / "hub.port"
@@ -72,7 +114,8 @@ class Home:
             for directory in (self.path, self.tokens, self.workloads, self.nodes):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 directory.chmod(0o700)
-            self.config_path.write_text(_TEMPLATE.format(**{f.name: getattr(config, f.name) for f in fields(Config)}))
+            values = {name: json.dumps(getattr(config, name)) for name in _SETTINGS}  # as TOML writes them too
+            self.config_path.write_text(_TEMPLATE.format(**values))
         except OSError as error:
             raise ConfigurationError(
                 f"{self.path}: {error.strerror}", hint="choose a directory this user may write, with --home"
@@ -89,6 +132,22 @@ class Home:
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{self.config_path}: {error}") from error
         return _checked(values, self.config_path)
+
+    def tls_files(self, config: Config) -> TlsFiles | None:
+        """Return the files of the TLS listener, or None if there is none."""
+        if not config.tls:
+            return None
+        return TlsFiles(
+            self.path / (config.tls_certificate or "tls/server.pem"),
+            self.path / (config.tls_key or "tls/server.key"),
+            self.path / config.tls_client_ca if config.tls_client_ca else None,
+        )
+
+    def trusted_ca(self, config: Config) -> Path | None:
+        """Return the authority that this machine's own tools trust; None for the system's."""
+        if config.tls_ca:
+            return self.path / config.tls_ca
+        return None if config.tls_certificate else self.tls / "ca.pem"
 
     def running_port(self) -> int:
         """Return the port of the hub that runs here, or the configured one."""
@@ -141,18 +200,37 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
+_SETTINGS = {item.name: type(item.default) for item in fields(Config) if item.name != "limits"}
+_LIMITS = {item.name: type(item.default) for item in fields(Limits)}
+
+
 def _checked(values: dict[str, Any], path: Path) -> Config:
-    known = {item.name: type(item.default) for item in fields(Config)}
-    for name, value in values.items():
-        if name not in known:
-            raise ConfigurationError(f"{path}: unknown setting {name!r}", hint=f"known: {', '.join(known)}")
-        if type(value) is not known[name]:
-            raise ConfigurationError(f"{path}: {name} must be {known[name].__name__}, got {value!r}")
-    config = Config(**values)
+    bounds = values.pop("limits", {})
+    if type(bounds) is not dict:
+        raise ConfigurationError(f"{path}: limits must be a table, got {bounds!r}", hint="write [limits] above them")
+    _check_types(values, _SETTINGS, path)
+    _check_types(bounds, _LIMITS, path, "limits.")
+    try:
+        config = Config(**values, limits=Limits(**bounds))
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: limits.{error}") from error
     if not 0 <= config.port <= 65535:
         raise ConfigurationError(f"{path}: port must be 0 to 65535, got {config.port}")
+    if not 0 <= config.websocket_port <= 65535:
+        raise ConfigurationError(f"{path}: websocket_port must be 0 to 65535, got {config.websocket_port}")
+    if bool(config.tls_certificate) != bool(config.tls_key):
+        raise ConfigurationError(f"{path}: tls_certificate and tls_key belong together, one is empty")
     if not 1 <= config.quorum <= 100:
         raise ConfigurationError(f"{path}: quorum must be 1 to 100, got {config.quorum}")
     if NAME.fullmatch(config.prefix) is None:
         raise ConfigurationError(f"{path}: prefix must be one topic level of [A-Za-z0-9_-], got {config.prefix!r}")
     return config
+
+
+def _check_types(values: dict[str, Any], known: dict[str, type], path: Path, table: str = "") -> None:
+    """Raise `ConfigurationError` for the first name that is not known or has another type; 5 is a float too."""
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigurationError(f"{path}: unknown setting {table + name!r}", hint=f"known: {', '.join(known)}")
+        if type(value) is not known[name] and not (known[name] is float and type(value) is int):
+            raise ConfigurationError(f"{path}: {table}{name} must be {known[name].__name__}, got {value!r}")

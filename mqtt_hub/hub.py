@@ -21,6 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from mqtt_hub.accounts import AccountBook, Accounts
@@ -67,7 +68,16 @@ class CollaborativeKernelHub:
         self._tally = Tally(self._db)
         self._measured = measure(self._db, home.archive_path)
         self._book = AccountBook(Accounts(home.accounts_path))
-        self.source = EmbeddedSource(config.host, config.port, accounts=self._book, prefix=config.prefix)
+        self.source = EmbeddedSource(
+            config.host,
+            config.port,
+            accounts=self._book,
+            prefix=config.prefix,
+            limits=config.limits,
+            state=home.broker_path,
+            tls=home.tls_files(config),
+            websocket_port=config.websocket_port,
+        )
         self._sorter = Sorter(self._registry, self._ledger, role_of=self._role_of, prefix=config.prefix)
         self._desk = Desk(
             self._db,
@@ -91,7 +101,7 @@ class CollaborativeKernelHub:
         await self.source.start(self._deliver)
         loops = (self._commit_loop(), self._watch_loop(), self._house_loop())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
-        self._desk.tell_status(self.get_hub_status())
+        self._tell_status()
         _log.info("hub listens on %s:%d, archive %s", self._config.host, self.source.port, self._home.archive_path)
 
     async def failure(self) -> None:
@@ -134,6 +144,11 @@ class CollaborativeKernelHub:
         )
         return status | {"port": self.source.port, "broker": self.source.counters()}
 
+    def _tell_status(self) -> None:
+        status = self.get_hub_status()
+        self._desk.tell_status(status)
+        self._desk.tell_broker_status({"counters": status["broker"], "limits": asdict(self._config.limits)})
+
     def _deliver(self, delivery: Delivery) -> None:
         self._incoming.append(delivery)
         self._wake.set()
@@ -173,7 +188,7 @@ class CollaborativeKernelHub:
     def _enter(self, state: str) -> None:
         self._state = state
         if not self._stopping:
-            self._desk.tell_status(self.get_hub_status())
+            self._tell_status()
 
     async def _settle(self, work: Work) -> None:
         """Do what was waiting for the commit: acknowledge, receipt, answer."""
@@ -214,7 +229,7 @@ class CollaborativeKernelHub:
             self._measured = await self._in_thread(measure, self._db, self._home.archive_path)
         except ArchiveError as error:
             _log.warning("housekeeping waits: %s", error)
-        self._desk.tell_status(self.get_hub_status())
+        self._tell_status()
         self._wake.set()
 
     async def _shut_out_revoked(self) -> None:

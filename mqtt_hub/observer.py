@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import queue
 import secrets
+import ssl
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +15,7 @@ import orjson
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from mqtt_hub.client_tls import use_tls
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.codec import Message, decode, to_json
 from mqtt_hub.protocol.errors import AccessDeniedError, BrokerUnavailableError, ProtocolError
@@ -29,7 +32,9 @@ LINE_CHARACTERS_MAX = 400
 class Observer:
     """A connection with the observer's token; use it with ``with``."""
 
-    def __init__(self, host: str, port: int, token: str, prefix: str) -> None:
+    def __init__(
+        self, host: str, port: int, token: str, prefix: str, *, tls: bool = False, ca_file: Path | None = None
+    ) -> None:
         self._host, self._port, self._prefix = host, port, prefix
         self._queue: queue.Queue[tuple[str, bytes] | None] = queue.Queue(QUEUE_MESSAGES_MAX)
         self._outcome: queue.Queue[bool] = queue.Queue()
@@ -37,6 +42,8 @@ class Observer:
             CallbackAPIVersion.VERSION2, client_id=f"observer-{secrets.token_hex(4)}", protocol=mqtt.MQTTv311
         )
         self._client.username_pw_set("observer", token)
+        if tls:
+            use_tls(self._client, host, ca_file)
         self._client.on_connect = lambda _c, _u, _f, reason, _p: self._outcome.put(not reason.is_failure)
         self._client.on_disconnect = lambda *_: self._keep(None)
         self._client.on_message = self._on_message
@@ -45,7 +52,14 @@ class Observer:
     def of(cls, home: Home) -> Self:
         """Return the observer of the hub that runs on this home."""
         config = home.config()
-        return cls(config.host, home.running_port(), home.token("observer"), config.prefix)
+        return cls(
+            config.own_host,
+            home.running_port(),
+            home.token("observer"),
+            config.prefix,
+            tls=config.tls,
+            ca_file=home.trusted_ca(config),
+        )
 
     def __enter__(self) -> Self:
         """Connect; raises `BrokerUnavailableError` or `AccessDeniedError`."""
@@ -55,8 +69,9 @@ class Observer:
             accepted = self._outcome.get(timeout=CONNECT_TIMEOUT_S)
         except (OSError, ValueError, queue.Empty) as error:  # ValueError: port 0, where no hub runs to tell its own
             self._client.loop_stop()
+            why = f": {error}" if isinstance(error, ssl.SSLError) else ""
             raise BrokerUnavailableError(
-                f"nobody answers at {self._host}:{self._port}", hint="start the hub: mqtt-hub serve"
+                f"nobody answers at {self._host}:{self._port}{why}", hint="start the hub: mqtt-hub serve"
             ) from error
         if not accepted:
             self.__exit__(None, None, None)

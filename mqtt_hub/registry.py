@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mqtt_hub.archive.queries import NodeRow
 from mqtt_hub.protocol.bodies import Hello, Peer, Status
-from mqtt_hub.protocol.table import HUB
+from mqtt_hub.protocol.table import RESERVED
 
 __all__ = ["Registry", "Seen"]
 
@@ -40,7 +40,7 @@ class Registry:
         self._nodes = {
             row.name: Seen(row.role, row.specialization, "lost", row.session, row.instance)
             for row in rows
-            if row.name != HUB
+            if row.name not in RESERVED
         }
 
     def agree(self, name: str, proposed: int, hello: Hello) -> int:

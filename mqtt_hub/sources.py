@@ -15,11 +15,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from mqtt_hub.accounts import AccountBook
-from mqtt_hub.broker import Account, Action, Credentials, Delivery, HubBroker
+from mqtt_hub.broker import Account, Action, Credentials, Delivery, HubBroker, Limits, StateFile
 from mqtt_hub.broker.access import may
+from mqtt_hub.broker.tls import ServerCertificate
+from mqtt_hub.home import TlsFiles
 from mqtt_hub.protocol.errors import AccessDeniedError
 
 __all__ = ["Deliver", "EmbeddedSource", "Source"]
@@ -49,8 +52,20 @@ class Source(Protocol):
 class EmbeddedSource:
     """The embedded broker, in this process, with accounts and the access rule in force."""
 
-    def __init__(self, host: str, port: int, *, accounts: AccountBook, prefix: str) -> None:
-        self._host, self._port = host, port
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        accounts: AccountBook,
+        prefix: str,
+        limits: Limits | None = None,
+        state: Path | None = None,
+        tls: TlsFiles | None = None,
+        websocket_port: int = 0,
+    ) -> None:
+        self._host, self._port, self._limits, self._state = host, port, limits, state
+        self._tls, self._websocket_port = tls, websocket_port
         self._accounts = accounts
         self._prefix = prefix
         self._broker: HubBroker | None = None
@@ -61,14 +76,29 @@ class EmbeddedSource:
         return self._broker.port if self._broker else 0
 
     async def start(self, deliver: Deliver) -> None:
-        """Listen; raises `ConfigurationError` when the port is taken."""
+        """Listen; raises `ConfigurationError` when the port is taken, `ArchiveError` when the state is damaged."""
         self._broker = HubBroker(
-            {"listeners": {"default": {"type": "tcp", "bind": f"{self._host}:{self._port}"}}, "plugins": {}},
+            {"listeners": self._listeners(), "plugins": {}},
             authenticate=self._authenticate,
             may=self._may,
             consumer=deliver,
+            limits=self._limits,
+            state=None if self._state is None else StateFile(self._state),
+            role_of=self._role_of,
         )
         await self._broker.start()
+
+    def _listeners(self) -> dict[str, dict[str, Any]]:
+        """Return amqtt's description of where to listen, MQTT first; raises `ConfigurationError`."""
+        secured: dict[str, Any] = {}
+        if self._tls is not None:
+            certificate, key, clients_ca = self._tls
+            ServerCertificate(certificate, key, clients_ca)  # says better than amqtt what does not fit
+            secured = {"ssl": True, "certfile": certificate, "keyfile": key, "cafile": clients_ca}
+        listeners = {"default": {"type": "tcp", "bind": f"{self._host}:{self._port}", **secured}}
+        if self._websocket_port:
+            listeners["websocket"] = {"type": "ws", "bind": f"{self._host}:{self._websocket_port}", **secured}
+        return listeners
 
     async def stop(self) -> None:
         """Close the listener and every connection."""
@@ -105,6 +135,10 @@ class EmbeddedSource:
         if record.role in ("trainer", "validator") and credentials.client_id != name:
             return None
         return Account(record.name, record.role)
+
+    def _role_of(self, name: str) -> str | None:
+        record = self._accounts.get(name)
+        return None if record is None else record.role
 
     def _may(self, account: Account, action: Action, topic: str, retain: bool) -> str | None:  # noqa: FBT001 — broker's signature
         return may(account.role, account.name, action.value, topic, retain=retain, prefix=self._prefix)

@@ -108,10 +108,21 @@ def enlist(home: Home, plans: list[NodePlan]) -> None:
 class Supervisor:
     """Starts, watches and stops the nodes of one home."""
 
-    def __init__(self, home: Home, plans: list[NodePlan], *, host: str, port: int, prefix: str) -> None:
+    def __init__(
+        self,
+        home: Home,
+        plans: list[NodePlan],
+        *,
+        host: str,
+        port: int,
+        prefix: str,
+        tls: bool = False,
+        ca_file: Path | None = None,
+    ) -> None:
         if port == 0:  # "any free one", which only the running hub knows
             raise BrokerUnavailableError(f"no hub runs on {home.path}", hint=f"mqtt-hub serve --home {home.path}")
-        self._address = ("--host", host, "--port", str(port), "--prefix", prefix)
+        secured = ("--tls", *(() if ca_file is None else ("--ca-file", str(ca_file)))) if tls else ()
+        self._address = ("--host", host, "--port", str(port), "--prefix", prefix, *secured)
         self.children = [Child(plan, home.nodes / plan.name) for plan in plans]
 
     def start(self) -> None:

@@ -22,7 +22,7 @@ from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
 from trainers.arenas.evaluate import KINDS
 from trainers.arenas.evaluator import Evaluator
 from trainers.library import Library
-from trainers.node import Node, NodeSettings
+from trainers.node import Node, NodeSettings, Tls
 from trainers.node_log import NodeLogHandler
 from trainers.outbox import summary
 from trainers.stop import Stop
@@ -46,6 +46,10 @@ __all__ = ["outbox", "run"]
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The hub's broker.")
 @click.option("--port", type=click.IntRange(1, 65535), default=1883, show_default=True)
+@click.option("--tls", is_flag=True, help="Speak TLS; the hub's certificate must be for --host.")
+@click.option("--ca-file", type=click.Path(dir_okay=False, path_type=Path), help="The hub's authority, its tls/ca.pem.")
+@click.option("--certificate", type=click.Path(dir_okay=False, path_type=Path), help="For hubs that ask for one.")
+@click.option("--key", type=click.Path(dir_okay=False, path_type=Path), help="The key of --certificate.")
 @click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, help="First level of every topic.")
 @click.option(
     "--home",
@@ -63,6 +67,10 @@ def run(
     token_file: Path | None,
     host: str,
     port: int,
+    tls: bool,  # noqa: FBT001 — click passes flags so
+    ca_file: Path | None,
+    certificate: Path | None,
+    key: Path | None,
     prefix: str,
     home: Path | None,
     seed: int,
@@ -78,6 +86,8 @@ def run(
       kernel-trainer run --name AI_Node_1 --token-file token
     """  # noqa: D301 — click's \b keeps the lines apart
     settings = _settings(name, role, specialization, token_file, host, port, prefix, home)
+    if tls or ca_file or certificate:
+        settings = replace(settings, tls=Tls(ca_file, certificate, key))
     log_to(log_file)
     stop = Stop()
     stop.on_signals()

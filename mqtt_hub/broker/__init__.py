@@ -7,6 +7,7 @@ from mqtt_hub.broker.intake import Consumer, Delivery
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.opening import open_broker, serve_open
 from mqtt_hub.broker.server import HubBroker
+from mqtt_hub.broker.state_file import StateFile
 
 __all__ = [
     "Account",
@@ -18,6 +19,7 @@ __all__ = [
     "HubBroker",
     "Limits",
     "May",
+    "StateFile",
     "open_broker",
     "serve_open",
 ]

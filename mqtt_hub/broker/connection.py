@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from mqtt_hub.broker.gate import Peer, decided
 from mqtt_hub.broker.link import Link
+from mqtt_hub.broker.logins import RefusedError
 from mqtt_hub.broker.packets import (
     PROTOCOL_LEVEL,
     Connack,
@@ -61,6 +62,7 @@ class Connection(Link):
         self.peer: Peer | None = None
         self._session: Session | None = None
         self._will: Will | None = None
+        self._will_row = 0  # on disk
         self._timer: asyncio.TimerHandle | None = None
         self._keep_alive_s = 0
 
@@ -76,6 +78,10 @@ class Connection(Link):
         if self._session is not None:
             self._session.pump()
 
+    def leave_will(self) -> None:
+        """Leave the will on disk: it fires at the next start of this broker, which stops."""
+        self._will_row = 0
+
     def ended(self, reason: str, *, will: bool) -> None:
         """Detach the session, publish the will, tell who listens: in this order."""
         if self._timer is not None:
@@ -87,6 +93,7 @@ class Connection(Link):
             self._exchange.leave(session, self._loop.time())
             if will and self._will is not None:
                 self._desk.fire_will(session.peer, self._will)
+            self._exchange.forget_will(self._will_row)
             self._desk.announce_left(session.peer, reason)
 
     # the clock
@@ -109,36 +116,40 @@ class Connection(Link):
     # CONNECT
 
     async def _admit(self, connect: Connect) -> None:
+        try:
+            peer = await self._checked(connect)
+            if not self._closed:
+                self._open(connect, peer)
+        except RefusedError as refused:
+            if not self._closed:
+                self.write(Connack(session_present=False, code=refused.code).encode())
+                self.close(f"CONNECT refused: {refused}")
+
+    async def _checked(self, connect: Connect) -> Peer:
         if connect.level != PROTOCOL_LEVEL:
-            self._refuse(ReturnCode.UNACCEPTABLE_PROTOCOL_LEVEL, f"protocol level {connect.level}")
-            return
+            raise RefusedError(ReturnCode.UNACCEPTABLE_PROTOCOL_LEVEL, f"protocol level {connect.level}")
         too_long = len(connect.client_id.encode()) > self._limits.client_id_bytes_max
         if too_long or not (connect.client_id or connect.clean_session):  # 3.1.3.1
-            self._refuse(ReturnCode.IDENTIFIER_REJECTED, "client id too long, or empty with clean session 0")
-            return
+            raise RefusedError(ReturnCode.IDENTIFIER_REJECTED, "client id too long, or empty with clean session 0")
         peer = await self._desk.admit(connect, self.remote, self.listener)
-        if peer is None:
-            self._counters.logins_refused += 1
-            self._refuse(ReturnCode.NOT_AUTHORIZED, f"login as {connect.username!r}")
-            return
-        self.peer = peer
+        self._desk.seat(self, peer)
         if connect.will is not None:
             ask = partial(self._exchange.refusal, peer, connect.will.topic, retain=connect.will.retain)
             reason = await decided(self._exchange.gate, ask)
             if reason is not None:
                 self._counters.wills_refused += 1
-                self._refuse(ReturnCode.NOT_AUTHORIZED, f"last will of {peer}: {reason}")
-                return
-        if not self._closed:
-            self._open(connect, peer)
+                raise RefusedError(ReturnCode.NOT_AUTHORIZED, f"last will of {peer}: {reason}")
+        return peer
 
     def _open(self, connect: Connect, peer: Peer) -> None:
         opened = self._exchange.open_session(peer, clean=connect.clean_session)
         if opened is None:
-            self._refuse(ReturnCode.SERVER_UNAVAILABLE, "too many sessions")
-            return
+            self._counters.sessions_refused += 1
+            raise RefusedError(ReturnCode.SERVER_UNAVAILABLE, "too many sessions")
         session, present = opened
         self._session, self._will = session, connect.will
+        if connect.will is not None:
+            self._will_row = self._exchange.note_will(peer, connect.will)
         if self._timer is not None:
             self._timer.cancel()
         self._keep_alive_s = connect.keep_alive_s
@@ -150,11 +161,6 @@ class Connection(Link):
         session.pump()
         _LOG.info("connection %s:%s is %s", *self.remote, peer)
         self._desk.announce_entered(peer)
-
-    def _refuse(self, code: int, why: str) -> None:
-        if not self._closed:
-            self.write(Connack(session_present=False, code=code).encode())
-            self.close(f"CONNECT refused: {why}")
 
     # packets
 
@@ -175,8 +181,7 @@ class Connection(Link):
         elif isinstance(packet, Pubcomp):
             session.pubcomp(packet.packet_id)
         elif isinstance(packet, Pubrel):
-            session.received.pop(packet.packet_id, None)
-            self.write(Pubcomp(packet.packet_id).encode())
+            self._on_pubrel(session, packet.packet_id)
         else:
             self._handle_rare(session, packet)
 
@@ -186,8 +191,9 @@ class Connection(Link):
         elif isinstance(packet, Subscribe):
             self._on_subscribe(session, packet)
         elif isinstance(packet, Unsubscribe):
+            before = self._exchange.changes
             self._exchange.unsubscribe(session, packet.filters)
-            self.write(Unsuback(packet.packet_id).encode())
+            self._answer(Unsuback(packet.packet_id).encode(), before)
             self._desk.announce_unsubscribed(session.peer, packet)
         elif isinstance(packet, Disconnect):
             self.close("DISCONNECT", will=False)
@@ -205,21 +211,59 @@ class Connection(Link):
 
     def _on_publish(self, session: Session, packet: Publish) -> None:
         if packet.qos == 2 and packet.packet_id in session.received:
-            self._window.repeat(packet.packet_id, session.received[packet.packet_id])
+            self._on_repeated(session, packet)
             return
         if packet.qos == 2 and len(session.received) >= self._limits.received_qos2_max:
+            self._counters.qos2_refused += 1
             self.close(f"more than {self._limits.received_qos2_max} QoS 2 messages without PUBREL")
             return
-        refused = self._exchange.accept(session.peer, packet)
+        exchange = self._exchange
+        before = exchange.changes
+        refused = exchange.accept(session.peer, packet)
         self._counters.messages_in += 1
         self._desk.announce_message(session.peer, packet, refused)
-        delivery = self._window.hand_over(packet, session.peer, refused)
+        if packet.qos == 2 and session.record is not None:
+            session.record.receive(packet.packet_id)
+        delivery = self._window.hand_over(
+            packet, session.peer, refused, None if exchange.changes == before else exchange.store
+        )
         if packet.qos == 2:
             session.received[packet.packet_id] = delivery
 
+    def _on_repeated(self, session: Session, packet: Publish) -> None:
+        """Answer a QoS 2 message that has been routed; one of before a restart was perhaps not consumed."""
+        if packet.packet_id in session.restored:
+            refused = self._exchange.refusal(session.peer, packet.topic, retain=packet.retain)
+            session.restored.discard(packet.packet_id)
+            session.received[packet.packet_id] = self._window.hand_over(packet, session.peer, refused)
+        else:
+            self._window.repeat(packet.packet_id, session.received[packet.packet_id])
+
+    def _on_pubrel(self, session: Session, packet_id: int) -> None:
+        before = self._exchange.changes
+        if packet_id in session.received:
+            del session.received[packet_id]
+            session.restored.discard(packet_id)
+            if session.record is not None:
+                session.record.forget_received(packet_id)
+        self._answer(Pubcomp(packet_id).encode(), before)
+
+    def _answer(self, answer: bytes, changes_before: int) -> None:
+        """Write an answer now, or, if something has changed that must survive, when that is on disk."""
+        store = self._exchange.store
+        if store is None or store.changes == changes_before:
+            self.write(answer)
+        else:
+            store.after_commit(partial(self._write_late, answer))
+
+    def _write_late(self, answer: bytes) -> None:
+        if not self._closed:
+            self.write(answer)
+
     def _on_subscribe(self, session: Session, packet: Subscribe) -> None:
+        before = self._exchange.changes
         codes, retained = self._exchange.subscribe(session, packet.filters)
-        self.write(Suback(packet.packet_id, codes).encode())
+        self._answer(Suback(packet.packet_id, codes).encode(), before)
         for message, qos in retained:
             session.deliver(message, qos, retain=True)
         self._desk.announce_subscribed(session.peer, packet, codes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 
@@ -19,6 +19,7 @@ from mqtt_hub.broker.exchange import Exchange
 from mqtt_hub.broker.gate import Peer, UndecidedError, decided
 from mqtt_hub.broker.identity import Account, Authenticator, Credentials
 from mqtt_hub.broker.intake import AckWindow, Intake
+from mqtt_hub.broker.logins import LoginThrottle, RefusedError, address_group
 from mqtt_hub.broker.packets import Connect, Publish, ReturnCode, Subscribe, Unsubscribe, Will
 from mqtt_hub.broker.plugins import PluginBridge
 
@@ -50,6 +51,10 @@ class Desk:
         self._bridge = bridge
         self._authenticate = authenticate
         self._on_connected, self._on_disconnected = on_connected, on_disconnected
+        self._by_address: Counter[str] = Counter()
+        self._by_account: Counter[str] = Counter()
+        self._throttle = LoginThrottle(exchange.limits)
+        self._turns = asyncio.Semaphore(exchange.limits.logins_at_once_max)
         self._revocations = 0
         self._deferred: deque[Callable[[], None]] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -58,23 +63,66 @@ class Desk:
 
     def enter(self, connection: Connection) -> bool:
         """Take a connection in; False above a bound."""
-        counters, limit = self.exchange.counters, self.connections_max.get(connection.listener, 0)
+        counters, limits = self.exchange.counters, self.exchange.limits
+        limit = self.connections_max.get(connection.listener, 0)
         counters.connections_total += 1
-        full = len(self.connections) >= self.exchange.limits.connections_max
+        full = len(self.connections) >= limits.connections_max
         if limit and not full:
             full = sum(other.listener == connection.listener for other in self.connections) >= limit
         if full:
             counters.connections_refused += 1
             return False
+        address = address_group(connection.remote[0])
+        if self._by_address[address] >= limits.connections_per_address_max:
+            counters.connections_refused_address += 1
+            return False
+        self._by_address[address] += 1
         self.connections[connection] = None
         return True
 
+    def seat(self, connection: Connection, peer: Peer) -> None:
+        """Note whose connection it is. Raises RefusedError above the account's bound, unless it takes one over."""
+        name = peer.account.name
+        if connection not in self.connections:  # it ended while its login was checked
+            return
+        if name:  # "" is the anonymous account: as many people as there are connections
+            session = self.exchange.sessions.get(peer.key)
+            others = self._by_account[name] - (session is not None and session.outlet is not None)
+            if others >= self.exchange.limits.connections_per_account_max:
+                self.exchange.counters.connections_refused_account += 1
+                raise RefusedError(ReturnCode.SERVER_UNAVAILABLE, f"too many connections of {name}")
+            self._by_account[name] += 1
+        connection.peer = peer
+
     def exit(self, connection: Connection) -> None:
         """Forget an ended connection."""
-        self.connections.pop(connection, None)
+        if connection not in self.connections:
+            return
+        del self.connections[connection]
+        _take_one(self._by_address, address_group(connection.remote[0]))
+        if connection.peer is not None and connection.peer.account.name:
+            _take_one(self._by_account, connection.peer.account.name)
 
-    async def admit(self, connect: Connect, remote: tuple[str, int], listener: str) -> Peer | None:
-        """Return who this CONNECT is, or None; no session is touched (defects S1, S4)."""
+    async def admit(self, connect: Connect, remote: tuple[str, int], listener: str) -> Peer:
+        """Return who this CONNECT is; no session is touched (defects S1, S4).
+
+        Raises RefusedError if it is nobody, or, without asking, while its failures before make it wait.
+        """
+        address, name = remote[0], connect.username or ""
+        now_s, counters = asyncio.get_running_loop().time, self.exchange.counters
+        async with self._turns:
+            if self._throttle.wait_s(address, name, now_s()) > 0:
+                counters.logins_delayed += 1
+                raise RefusedError(ReturnCode.SERVER_UNAVAILABLE, f"login as {name!r}: too many have failed, wait")
+            peer = await self._identify(connect, remote, listener)
+            if peer is None:
+                counters.logins_refused += 1
+                self._throttle.failed(address, name, now_s())
+                raise RefusedError(ReturnCode.NOT_AUTHORIZED, f"login as {name!r}")
+            self._throttle.succeeded(address, name)
+            return peer
+
+    async def _identify(self, connect: Connect, remote: tuple[str, int], listener: str) -> Peer | None:
         client_id = connect.client_id or f"auto-{secrets.token_hex(8)}"  # 3.1.3.1
         profile = self._bridge.profile(connect, client_id, remote)
         while True:  # again if an account was disconnected meanwhile: the answer may be out of date
@@ -86,6 +134,10 @@ class Desk:
                 account = await self._authenticate(credentials)
             if revocations == self._revocations:
                 return None if account is None else Peer(account, client_id, profile)
+
+    def forget_failures(self, now_s: float) -> None:
+        """Forget logins that failed long ago."""
+        self._throttle.forget(now_s)
 
     def disconnect(self, account_name: str, *, forget_session: bool) -> int:
         """End all connections of an account; return how many there were."""
@@ -168,9 +220,10 @@ class Desk:
             self._bridge.fire(BrokerEvents.CLIENT_UNSUBSCRIBED, client_id=peer.client_id, topic=name)
 
     async def close(self) -> None:
-        """End all connections without their wills (the broker goes, not they), and what still runs."""
+        """End all connections without their wills (a durable broker's next start fires them), and what still runs."""
         everybody = list(self.connections)
         for connection in everybody:
+            connection.leave_will()
             connection.close("the broker stops", abort=True, will=False)
         for connection in everybody:
             await connection.wait_closed()
@@ -178,3 +231,9 @@ class Desk:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
         await self._bridge.finish()
+
+
+def _take_one(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

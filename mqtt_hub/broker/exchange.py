@@ -19,9 +19,11 @@ from mqtt_hub.broker.gate import Gate, Peer, Question, UndecidedError
 from mqtt_hub.broker.identity import Action
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.message import Message
-from mqtt_hub.broker.packets import Publish, ReturnCode
+from mqtt_hub.broker.packets import Publish, ReturnCode, Will
+from mqtt_hub.broker.record import SessionRecord
 from mqtt_hub.broker.retained import Retained
 from mqtt_hub.broker.session import Session
+from mqtt_hub.broker.store import Store
 from mqtt_hub.broker.topics import too_large
 from mqtt_hub.broker.trie import SubscriptionTrie
 
@@ -34,14 +36,20 @@ Receivers = tuple[tuple[Session, int], ...]
 class Exchange:
     """All state of one broker."""
 
-    def __init__(self, gate: Gate, limits: Limits, counters: Counters) -> None:
+    def __init__(self, gate: Gate, limits: Limits, counters: Counters, store: Store | None = None) -> None:
         self.gate = gate
+        self.store = store  # where persistent sessions and retained messages survive; None for memory only
         self.limits = limits
         self.counters = counters
         self.sessions: dict[Hashable, Session] = {}
         self.subscriptions: SubscriptionTrie[Session] = SubscriptionTrie()
         self.retained = Retained(limits)
         self._routes: dict[str, Receivers] = {}
+
+    @property
+    def changes(self) -> int:
+        """A number that grows with everything that has to be on disk before it is acknowledged."""
+        return 0 if self.store is None else self.store.changes
 
     # sessions
 
@@ -63,7 +71,8 @@ class Exchange:
             return old, True
         if len(self.sessions) >= self.limits.sessions_max:
             return None
-        session = Session(peer, persistent=not clean, limits=self.limits, counters=self.counters)
+        record = None if clean or self.store is None else SessionRecord(self.store, self.store.new_id())
+        session = Session(peer, persistent=not clean, limits=self.limits, counters=self.counters, record=record)
         self.sessions[peer.key] = session
         return session, False
 
@@ -75,6 +84,7 @@ class Exchange:
 
     def forget(self, session: Session) -> None:
         """Delete a session with its subscriptions and all that it was still to get."""
+        session.erase()
         for name in session.subscriptions:
             self.subscriptions.remove(name, session)
         session.subscriptions.clear()
@@ -97,6 +107,19 @@ class Exchange:
         for session in self.sessions.values():
             if account_name is None or session.peer.account.name == account_name:
                 session.peer.decisions.clear()
+
+    def note_will(self, peer: Peer, will: Will) -> int:
+        """Note the will of an open connection, which fires when this process ends without it; return its row."""
+        if self.store is None:
+            return 0
+        row = self.store.new_id()
+        self.store.put("wills", (row,), peer.account.name, peer.account.role, peer.client_id, *will)
+        return row
+
+    def forget_will(self, row: int) -> None:
+        """Forget a will that has fired, or is not to."""
+        if self.store is not None and row:
+            self.store.delete("wills", (row,))
 
     # messages
 
@@ -127,10 +150,18 @@ class Exchange:
             if len(routes) >= self.limits.routes_max:
                 routes.clear()
             routes[message.topic] = receivers
-        if message.retain and not self.retained.keep(message):
-            self.counters.retained_refused += 1
+        if message.retain:
+            self._retain(message)
         for session, granted_qos in receivers:
             session.deliver(message, min(message.qos, granted_qos))
+
+    def _retain(self, message: Message) -> None:
+        if not self.retained.keep(message):
+            self.counters.retained_refused += 1
+        elif self.store is not None and message.payload:
+            self.store.put("retained", (message.topic,), message.payload, message.qos)
+        elif self.store is not None:
+            self.store.delete("retained", (message.topic,))
 
     def _receivers(self, topic: str) -> Receivers:
         matching = self.subscriptions.match(topic)
@@ -169,6 +200,7 @@ class Exchange:
             known = name in session.subscriptions or name in granted
             if refusal or too_large(name, self.limits) or not (known or room > 0):
                 codes.append(ReturnCode.SUBSCRIPTION_REFUSED)
+                self.counters.subscriptions_refused += 1
             else:
                 room -= not known
                 granted[name] = qos
@@ -177,6 +209,8 @@ class Exchange:
         for name, qos in granted.items():
             session.subscriptions[name] = qos
             self.subscriptions.add(name, session, qos)
+            if session.record is not None:
+                session.record.subscribe(name, qos)
         self._routes.clear()
         return tuple(codes), retained
 
@@ -185,6 +219,8 @@ class Exchange:
         for name in filters:
             if session.subscriptions.pop(name, None) is not None:
                 self.subscriptions.remove(name, session)
+                if session.record is not None:
+                    session.record.unsubscribe(name)
         self._routes.clear()
 
     def _retained_for(self, peer: Peer, filters: Mapping[str, int]) -> list[tuple[Message, int]]:

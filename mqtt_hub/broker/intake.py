@@ -5,6 +5,7 @@
     PUBLISH ──▶ AckWindow.hand_over ──▶ consumer(Delivery) … commit … delivery.acknowledge()
                     │ in order of arrival, bounded                          │
     PUBACK / PUBREC ◀───────────────────────────────────────────────────────┘
+                     and, if a persistent session or the retained messages changed, Store's commit
 
 A PUBACK therefore means what the consumer's commit means. Acknowledgements leave in the order in which the
 messages came (MQTT 3.1.1, 4.6), whatever the order of ``acknowledge``. At a bound the window is ``full``: its
@@ -20,6 +21,7 @@ from typing import TypeAlias
 from mqtt_hub.broker.gate import Peer
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.packets import Puback, Publish, Pubrec
+from mqtt_hub.broker.store import Store
 
 __all__ = ["AckWindow", "Consumer", "Delivery", "Intake"]
 
@@ -28,8 +30,9 @@ class Delivery:
     """A message that a client sent (or left as its will), accepted and routed, or refused."""
 
     __slots__ = (
-        "_acknowledged",
+        "_due",
         "_packet_id",
+        "_unconsumed",
         "_window",
         "client_id",
         "payload",
@@ -40,7 +43,7 @@ class Delivery:
         "topic",
     )
 
-    def __init__(self, packet: Publish, peer: Peer, refused: str | None, window: AckWindow) -> None:
+    def __init__(self, packet: Publish, peer: Peer, refused: str | None, window: AckWindow, due: int) -> None:
         self.topic = packet.topic
         self.payload = packet.payload
         self.qos = packet.qos
@@ -50,15 +53,22 @@ class Delivery:
         self.refused = refused  # why it was not routed, or None
         self._packet_id = packet.packet_id
         self._window = window
-        self._acknowledged = False
+        self._due = due  # how many have to say that it is safe: the consumer, the store
+        self._unconsumed = True
 
     def acknowledge(self) -> None:
         """Say that the message is safe; due for every delivery of any QoS, refused ones and wills too.
 
         Called on the loop's thread. A second call and one after the end of the connection do no harm.
         """
-        if not self._acknowledged:
-            self._acknowledged = True
+        if self._unconsumed:
+            self._unconsumed = False
+            self.settle()
+
+    def settle(self) -> None:
+        """One of those who have to says that it is safe."""
+        self._due -= 1
+        if not self._due:
             self._window.release()
 
     def move_to(self, window: AckWindow) -> None:
@@ -69,8 +79,8 @@ class Delivery:
 
     @property
     def acknowledged(self) -> bool:
-        """Whether ``acknowledge`` has been called."""
-        return self._acknowledged
+        """Whether all have said that it is safe."""
+        return not self._due
 
     def reply(self) -> bytes:
         """Return the packet that tells the publisher, none for QoS 0."""
@@ -123,18 +133,26 @@ class AckWindow:
         """Ask to be resumed when there is room."""
         self._intake.stalled[self] = None
 
-    def hand_over(self, packet: Publish, peer: Peer, refused: str | None) -> Delivery | None:
-        """Give a message to the consumer; without one it is acknowledged at once and there is no Delivery."""
+    def hand_over(
+        self, packet: Publish, peer: Peer, refused: str | None, store: Store | None = None
+    ) -> Delivery | None:
+        """Give a message to the consumer, and let it wait for a commit of ``store`` if there is one.
+
+        Without both it is acknowledged at once and there is no Delivery.
+        """
         consumer = self._intake.consumer
-        if consumer is None:
+        if consumer is None and store is None and not self._pending:
             if packet.qos and self._write is not None:
                 acknowledgement = Puback if packet.qos == 1 else Pubrec
                 self._write(acknowledgement(packet.packet_id).encode())
             return None
-        delivery = Delivery(packet, peer, refused, self)
+        delivery = Delivery(packet, peer, refused, self, (consumer is not None) + (store is not None))
         self._pending.append(delivery)
         self._intake.unacknowledged += 1
-        consumer(delivery)
+        if store is not None:
+            store.after_commit(delivery.settle)
+        if consumer is not None:
+            consumer(delivery)
         return delivery
 
     def repeat(self, packet_id: int, delivery: Delivery | None) -> None:
@@ -167,3 +185,8 @@ class AckWindow:
         """Forget the connection: later acknowledgements are counted, but not written."""
         self._write = None
         self._intake.stalled.pop(self, None)
+        self.resume = _nothing  # without a way back to its connection, both are freed at once
+
+
+def _nothing() -> None:
+    """Go on with a connection that has ended."""

@@ -6,13 +6,15 @@ socket); where it meets something that may be lost, the loss is counted and show
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "explained"]
 
 _KIB = 1024
 _MIB = 1024 * 1024
 _PACKET_IDS = 0xFFFF  # of which each message in flight holds one
+_MQTT_BYTES = 5 + 268_435_455  # fixed header and the longest remaining length, 2.2.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,14 @@ class Limits:
     connect_timeout_s              no CONNACK by then: the connection is closed
     linger_s                       a closed connection that does not take its last bytes by then is aborted
     connections_max                a further connection is closed at once
+    connections_per_address_max    the same; the addresses of an IPv6 /64 count as one
+    connections_per_account_max    CONNECT: return code 3 (server unavailable); anonymous clients are no account
+    logins_at_once_max             further logins wait for their turn, within connect_timeout_s
+    login_failures_free_max        after each further failed login its address, and its account name, must wait: 1 s,
+                                   2 s, 4 s …; CONNECT meanwhile: return code 3, unverified
+    login_backoff_s_max            the longest such wait
+    login_memory_s                 failures this long ago are forgotten
+    login_keys_max                 remembered addresses, and names, with failures: the longest quiet is forgotten
     packet_bytes_max               a longer packet is malformed: closed when its length is read
     packets_per_turn_max           a connection's further packets wait for the next turn of the loop, so that
                                    nobody holds up the others
@@ -58,6 +68,13 @@ class Limits:
     connect_timeout_s: float = 10.0
     linger_s: float = 5.0
     connections_max: int = 10_000
+    connections_per_address_max: int = 4_096
+    connections_per_account_max: int = 256
+    logins_at_once_max: int = 16
+    login_failures_free_max: int = 5
+    login_backoff_s_max: float = 30.0
+    login_memory_s: float = 900.0
+    login_keys_max: int = 10_000
     packet_bytes_max: int = 258 * _KIB  # a payload of 256 KiB, the longest topic and the header
     packets_per_turn_max: int = 1_000
     client_id_bytes_max: int = 256
@@ -83,5 +100,28 @@ class Limits:
     shutdown_timeout_s: float = 5.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.inflight_messages_max <= _PACKET_IDS:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value > 0:
+                raise ValueError(f"{field.name} is {value}, it must be more than 0")
+        if self.inflight_messages_max > _PACKET_IDS:
             raise ValueError(f"inflight_messages_max is {self.inflight_messages_max}, not 1 to {_PACKET_IDS}")
+        if self.packet_bytes_max > _MQTT_BYTES:
+            raise ValueError(f"packet_bytes_max is {self.packet_bytes_max}, MQTT has none above {_MQTT_BYTES}")
+
+
+def explained() -> dict[str, str]:
+    """Return what happens at each bound, by its name: the table above."""
+    _, table, _ = re.split(
+        r"^ *=+ =+\n", (Limits.__doc__ or "").split("what happens there\n", 1)[1], flags=re.MULTILINE
+    )
+    told: dict[str, str] = {}
+    name = ""
+    for line in table.splitlines():
+        first, *rest = line.split()
+        if first in Limits.__slots__:
+            name = first
+            told[name] = " ".join(rest)
+        else:
+            told[name] += " " + " ".join([first, *rest])
+    return told

@@ -14,7 +14,7 @@ class Message:
     combination of flags and shared.
     """
 
-    __slots__ = ("_heads", "payload", "qos", "raw_topic", "retain", "size_bytes", "topic")
+    __slots__ = ("_heads", "holders", "payload", "qos", "raw_topic", "retain", "row", "size_bytes", "topic")
 
     def __init__(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> None:
         self.topic = topic
@@ -23,6 +23,8 @@ class Message:
         self.retain = retain
         self.raw_topic = topic.encode()
         self.size_bytes = len(self.raw_topic) + len(payload)
+        self.holders = 0  # persistent sessions that wait with it, and its row on disk while there are any
+        self.row = 0
         self._heads: dict[int, bytes] = {}
 
     def head(self, qos: int, *, retain: bool = False, dup: bool = False) -> bytes:

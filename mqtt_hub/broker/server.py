@@ -23,7 +23,7 @@ from functools import partial
 from typing import Any
 
 from amqtt.broker import Broker
-from amqtt.contexts import BrokerConfig, ListenerType
+from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.errors import BrokerError
 from amqtt.events import BrokerEvents
 
@@ -35,15 +35,20 @@ from mqtt_hub.broker.gate import Gate, PluginGate, RuleGate
 from mqtt_hub.broker.identity import Authenticator, May
 from mqtt_hub.broker.intake import Consumer, Intake
 from mqtt_hub.broker.limits import Limits
+from mqtt_hub.broker.memory import give_back
 from mqtt_hub.broker.message import Message
 from mqtt_hub.broker.plugins import PluginBridge
+from mqtt_hub.broker.restore import RoleOf, restore
+from mqtt_hub.broker.state_file import StateFile
+from mqtt_hub.broker.store import Store
+from mqtt_hub.broker.tls import ServerCertificate
 from mqtt_hub.broker.websocket import WebSocketTransport
-from mqtt_hub.protocol.errors import ConfigurationError
+from mqtt_hub.protocol.errors import ConfigurationError, MqttHubError
 
 __all__ = ["HubBroker"]
 
 _LOG = logging.getLogger("mqtt_hub.broker")
-_EXPIRY_INTERVAL_S = 60.0
+_HOUSEKEEPING_INTERVAL_S = 10.0
 
 
 class HubBroker(Broker):
@@ -52,8 +57,10 @@ class HubBroker(Broker):
     ``config`` is amqtt's (a dict or a BrokerConfig); a dict without ``plugins`` loads none, and then nobody
     is let in unless ``authenticate`` says so. Given callables take the place of amqtt's plugins:
     ``authenticate`` of the auth plugins, ``may`` of the topic plugins. ``consumer`` gets every message that a
-    client sends. The callbacks tell who comes and goes. All are called on the loop's thread; one that raises
-    ends the connection that it was called for.
+    client sends. ``state`` is where persistent sessions and retained messages survive this process (the broker
+    closes it); ``role_of`` says at the start which of its accounts may still connect, and needs ``may``, for
+    plugins judge only who is connected. The callbacks tell who comes and goes. All are called on the loop's
+    thread; one that raises ends the connection that it was called for.
     """
 
     def __init__(
@@ -66,6 +73,8 @@ class HubBroker(Broker):
         limits: Limits | None = None,
         on_connected: Entered | None = None,
         on_disconnected: Left | None = None,
+        state: StateFile | None = None,
+        role_of: RoleOf | None = None,
     ) -> None:
         super().__init__({"plugins": {}, **copy.deepcopy(config)} if isinstance(config, dict) else config)
         limits = limits or Limits()
@@ -78,7 +87,11 @@ class HubBroker(Broker):
             if may is None
             else RuleGate(may, limits.decisions_per_session_max)
         )
-        self._exchange = Exchange(gate, limits, self._counters)
+        if state is not None and may is None:
+            raise ConfigurationError("a broker with a state file needs a rule: plugins judge only who is connected")
+        self._role_of = role_of
+        self._store = None if state is None else Store(state, self._counters)
+        self._exchange = Exchange(gate, limits, self._counters, self._store)
         self._intake = Intake(consumer, limits)
         self._desk = Desk(
             self._exchange,
@@ -88,39 +101,63 @@ class HubBroker(Broker):
             on_connected=on_connected,
             on_disconnected=on_disconnected,
         )
-        self._expiry: asyncio.TimerHandle | None = None
+        self._certificates: list[ServerCertificate] = []
+        self._housekeeping: asyncio.TimerHandle | None = None
+        self._crowd, self._crowded = (0, 0), False  # connections in all and now; whether they have changed
 
     # life
 
     async def start(self) -> None:
-        """Listen. Raises ConfigurationError if an address cannot be bound."""
+        """Take back what has survived, and listen.
+
+        Raises ConfigurationError if an address cannot be bound or a certificate does not fit, ArchiveError if the
+        state cannot be read.
+        """
         self.transitions.start()
         await self.plugins_manager.fire_event(BrokerEvents.PRE_START, wait=True)
         for name, listener in self.listeners_config.items():
             self._desk.connections_max[name] = max(listener.max_connections, 0)
         try:
+            self._restore()
             await self._start_listeners()
-        except (OSError, BrokerError, OverflowError) as error:
+        except (OSError, BrokerError, OverflowError, MqttHubError) as error:
             await self._close_listeners()
+            if self._store is not None:
+                await self._store.close(self._exchange.limits.shutdown_timeout_s)
             self.transitions.starting_fail()
-            raise self._why_not_listening(error) from error
+            raise error if isinstance(error, MqttHubError) else self._why_not_listening(error) from error
         self.transitions.starting_success()
-        self._expiry = self._loop.call_later(_EXPIRY_INTERVAL_S, self._expire)
+        self._housekeeping = self._loop.call_later(_HOUSEKEEPING_INTERVAL_S, self._keep_house)
         await self.plugins_manager.fire_event(BrokerEvents.POST_START, wait=True)
 
     async def shutdown(self) -> None:
         """Stop listening, end all connections (without their wills), let plugins close."""
         await self.plugins_manager.fire_event(BrokerEvents.PRE_SHUTDOWN, wait=True)
         self.transitions.shutdown()
-        if self._expiry is not None:
-            self._expiry.cancel()
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
         for server in self._servers.values():
             server.instance.close()
         await self._desk.close()
         await self._close_listeners()
+        if self._store is not None:
+            await self._store.close(self._exchange.limits.shutdown_timeout_s)
         await self.plugins_manager.fire_event(BrokerEvents.POST_SHUTDOWN, wait=True)
         await self.plugins_manager.close()
         self.transitions.stopping_success()
+
+    def _restore(self) -> None:
+        if self._store is not None:
+            for peer, will in restore(self._exchange, self._store, self._role_of, now_s=self._loop.time()):
+                self._desk.fire_will(peer, will)
+
+    def _create_ssl_context(self, listener: ListenerConfig) -> ssl.SSLContext:
+        """Return the context of a TLS listener, which takes up changed files; ``cafile`` makes clients show theirs."""
+        if listener.certfile is None or listener.keyfile is None:
+            raise ConfigurationError("a TLS listener needs certfile and keyfile")
+        certificate = ServerCertificate(listener.certfile, listener.keyfile, listener.cafile)
+        self._certificates.append(certificate)
+        return certificate.context
 
     async def _create_server_instance(
         self,
@@ -171,9 +208,18 @@ class HubBroker(Broker):
             hint="choose another port, or stop the program that uses this one",
         )
 
-    def _expire(self) -> None:
-        self._exchange.expire(self._loop.time())
-        self._expiry = self._loop.call_later(_EXPIRY_INTERVAL_S, self._expire)
+    def _keep_house(self) -> None:
+        """Forget sessions and failed logins of long ago, take up new certificates, give memory back after a crowd."""
+        now_s = self._loop.time()
+        self._exchange.expire(now_s)
+        self._desk.forget_failures(now_s)
+        for certificate in self._certificates:
+            certificate.refresh()
+        crowd = (self._counters.connections_total, len(self._desk.connections))
+        if crowd == self._crowd and self._crowded:  # it has settled
+            give_back()
+        self._crowded, self._crowd = crowd != self._crowd, crowd
+        self._housekeeping = self._loop.call_later(_HOUSEKEEPING_INTERVAL_S, self._keep_house)
 
     # for the process that the broker lives in
 
@@ -222,6 +268,8 @@ class HubBroker(Broker):
             "queued_messages": sum(s.queued_messages for s in exchange.sessions.values()),
             "inflight_messages": sum(s.inflight_messages for s in exchange.sessions.values()),
             "unacknowledged_messages": self._intake.unacknowledged,
+            "store_pending_rows": 0 if self._store is None else self._store.pending_rows,
+            "store_failing": int(self._store is not None and self._store.failing),
             **self._counters.as_dict(),
         }
 

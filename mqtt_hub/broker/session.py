@@ -7,20 +7,25 @@
                           (bounded)   PUBLISH ── PUBACK ──────────────▶ done
                                       PUBLISH ── PUBREC ── PUBREL ── PUBCOMP ──▶ done
 
-No I/O: the connection is an `Outlet`. When a client returns, what is in the window goes out again first, in
-the old order, with DUP and the old packet ids (MQTT 3.1.1, 4.4); then the queue.
+No I/O: the connection is an `Outlet`, what is on disk a `SessionRecord` (persistent sessions of a durable broker).
+There QoS 2 goes out, and is released, only when that is on disk: a packet id that was seen must not be forgotten.
+
+When a client returns, what is in the window goes out again first, in the old order, with DUP and the old packet ids
+(MQTT 3.1.1, 4.4); then the queue.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from mqtt_hub.broker.counters import Counters
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.message import Message
 from mqtt_hub.broker.packets import Pubrel
+from mqtt_hub.broker.record import SessionRecord
 
 if TYPE_CHECKING:
     from mqtt_hub.broker.gate import Peer
@@ -51,10 +56,12 @@ class Outlet(Protocol):
 class _InFlight:
     """A QoS 1 or 2 message that the client has not taken over yet."""
 
-    __slots__ = ("message", "qos", "released", "retain")
+    __slots__ = ("held", "message", "qos", "released", "retain", "row")
 
-    def __init__(self, message: Message, qos: int, retain: bool) -> None:  # noqa: FBT001 — on the hot path
+    def __init__(self, message: Message, qos: int, retain: bool, row: int) -> None:  # noqa: FBT001 — on the hot path
         self.message, self.qos, self.retain = message, qos, retain
+        self.row = row  # on disk, 0 for none
+        self.held = False  # it may not go out before it is on disk
         self.released = False  # PUBREC has come, PUBREL is out
 
 
@@ -76,21 +83,27 @@ class Session:
         "peer",
         "persistent",
         "received",
+        "record",
+        "restored",
         "subscriptions",
     )
 
-    def __init__(self, peer: Peer, *, persistent: bool, limits: Limits, counters: Counters) -> None:
+    def __init__(
+        self, peer: Peer, *, persistent: bool, limits: Limits, counters: Counters, record: SessionRecord | None = None
+    ) -> None:
         self.peer = peer
+        self.record = record
         self.persistent = persistent
         self.outlet: Outlet | None = None
         self.disconnected_at_s: float | None = None
         self.subscriptions: dict[str, int] = {}
         self.received: dict[int, Delivery | None] = {}  # QoS 2 packet ids until their PUBREL
+        self.restored: set[int] = set()  # those of before a restart: routed, perhaps not consumed
         self._limits, self._counters = limits, counters
         self._inflight: dict[int, _InFlight] = {}
         self._last_packet_id = 0
         self._resend: deque[int] = deque()
-        self._queue: deque[tuple[Message, int, bool]] = deque()
+        self._queue: deque[tuple[Message, int, bool, int]] = deque()  # …, retain, row on disk
         self._queue_bytes = 0
         self._backlog: deque[tuple[Message, bool]] = deque()
         self._backlog_bytes = 0
@@ -114,7 +127,9 @@ class Session:
         """Connect the client; call ``pump`` when it may be sent messages."""
         self.outlet, self.peer = outlet, peer
         self.disconnected_at_s = None
-        self._resend = deque(self._inflight)
+        self._resend = deque(packet_id for packet_id, sent in self._inflight.items() if not sent.held)
+        if self.record is not None:
+            self.record.enter(peer.account, peer.client_id)
 
     def detach(self, now_s: float) -> None:
         """Disconnect the client; QoS 0 that it has not read is lost, as MQTT has it."""
@@ -123,6 +138,30 @@ class Session:
         self._resend.clear()
         self._backlog.clear()
         self._backlog_bytes = 0
+        if self.record is not None:
+            self.record.leave(self.peer.account, self.peer.client_id)
+
+    def restore(
+        self, message: Message, qos: int, *, retain: bool, row: int, packet_id: int | None, released: bool
+    ) -> None:
+        """Take back a message from disk, in the old order; call ``trim`` after the last."""
+        if packet_id is None:
+            self._queue.append((message, qos, retain, row))
+            self._queue_bytes += message.size_bytes
+            return
+        sent = self._inflight[packet_id] = _InFlight(message, qos, retain, row)
+        sent.released = released
+        self._last_packet_id = packet_id
+
+    def erase(self) -> None:
+        """Forget what is on disk of it."""
+        if self.record is not None:
+            self.record.erase(self.subscriptions, self.received, self._rows())
+            self.record = None
+
+    def _rows(self) -> Iterator[tuple[int, Message]]:
+        yield from ((sent.row, sent.message) for sent in self._inflight.values())
+        yield from ((row, message) for message, _, _, row in self._queue)
 
     def deliver(self, message: Message, qos: int, *, retain: bool = False) -> None:
         """Send a message now or when the client takes it; within the bounds of ``Limits``."""
@@ -161,20 +200,26 @@ class Session:
         if self._resend:
             return
         while self._queue and outlet.ready and len(self._inflight) < self._limits.inflight_messages_max:
-            message, qos, retain = self._queue.popleft()
+            message, qos, retain, row = self._queue.popleft()
             self._queue_bytes -= message.size_bytes
-            self._launch(outlet, message, qos, retain=retain)
+            self._launch(outlet, message, qos, retain=retain, row=row)
 
     def puback(self, packet_id: int) -> None:
         """Take a QoS 1 message out of the window; an unknown id is ignored."""
         sent = self._inflight.get(packet_id)
         if sent is not None and sent.qos == 1:
-            del self._inflight[packet_id]
-            if self._queue:
-                self.pump()
+            self._done(packet_id, sent)
 
     def pubrec(self, packet_id: int) -> None:
         """Release a QoS 2 message; an unknown id is released too, so that the client forgets it."""
+        sent = self._inflight.get(packet_id)
+        if sent is not None and sent.qos == 2 and not sent.released and self.record is not None:
+            self.record.change(sent.row, sent.message, 2, retain=sent.retain, packet_id=packet_id, released=True)
+            self.record.after_commit(partial(self._release, packet_id))
+        else:
+            self._release(packet_id)
+
+    def _release(self, packet_id: int) -> None:
         sent = self._inflight.get(packet_id)
         if sent is not None and sent.qos == 2:
             sent.released = True
@@ -185,20 +230,42 @@ class Session:
         """Take a released QoS 2 message out of the window; an unknown id is ignored."""
         sent = self._inflight.get(packet_id)
         if sent is not None and sent.released:
-            del self._inflight[packet_id]
-            if self._queue:
-                self.pump()
+            self._done(packet_id, sent)
 
-    def _launch(self, outlet: Outlet, message: Message, qos: int, *, retain: bool) -> None:
+    def _done(self, packet_id: int, sent: _InFlight) -> None:
+        del self._inflight[packet_id]
+        if self.record is not None:
+            self.record.drop(sent.row, sent.message)
+        if self._queue:
+            self.pump()
+
+    def _launch(self, outlet: Outlet, message: Message, qos: int, *, retain: bool, row: int = 0) -> None:
         packet_id = self._last_packet_id
         while True:  # ends: the window is far smaller than the range of packet ids
             packet_id = packet_id % _PACKET_ID_MAX + 1
             if packet_id not in self._inflight:
                 break
         self._last_packet_id = packet_id
-        self._inflight[packet_id] = _InFlight(message, qos, retain)
+        record = self.record
+        if record is not None:
+            if row:
+                record.change(row, message, qos, retain=retain, packet_id=packet_id)
+            else:
+                row = record.keep(message, qos, retain=retain, packet_id=packet_id)
+        sent = self._inflight[packet_id] = _InFlight(message, qos, retain, row)
+        if record is not None and qos == 2:
+            sent.held = True
+            record.after_commit(partial(self._launch_held, packet_id, sent))
+            return
         self._counters.messages_out += 1
         outlet.write(message.head(qos, retain=retain), packet_id.to_bytes(2, "big"), message.payload)
+
+    def _launch_held(self, packet_id: int, sent: _InFlight) -> None:
+        sent.held = False
+        if self._inflight.get(packet_id) is sent and self.outlet is not None:
+            self._counters.messages_out += 1
+            head = sent.message.head(2, retain=sent.retain)
+            self.outlet.write(head, packet_id.to_bytes(2, "big"), sent.message.payload)
 
     def _send_again(self, outlet: Outlet, packet_id: int) -> None:
         sent = self._inflight.get(packet_id)
@@ -212,15 +279,24 @@ class Session:
 
     def _enqueue(self, message: Message, qos: int, *, retain: bool) -> None:
         limits = self._limits
-        self._queue.append((message, qos, retain))
+        row = 0 if self.record is None else self.record.keep(message, qos, retain=retain)
+        self._queue.append((message, qos, retain, row))
         self._queue_bytes += message.size_bytes
         if len(self._queue) <= limits.queue_messages_max and self._queue_bytes <= limits.queue_bytes_max:
             return
         if self.outlet is not None:
             self.outlet.overflow()
+        self.trim()
+
+    def trim(self) -> None:
+        """Drop the oldest queued messages beyond the bounds."""
+        limits = self._limits
         while len(self._queue) > limits.queue_messages_max or self._queue_bytes > limits.queue_bytes_max:
-            self._queue_bytes -= self._queue.popleft()[0].size_bytes
+            message, _, _, row = self._queue.popleft()
+            self._queue_bytes -= message.size_bytes
             self._counters.dropped_queue_full += 1
+            if self.record is not None:
+                self.record.drop(row, message)
 
     def _put_back(self, message: Message, *, retain: bool) -> None:
         self._backlog.append((message, retain))

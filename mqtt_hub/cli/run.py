@@ -76,7 +76,10 @@ def spawn(
         for number in range(1, nodes + 1)
     ]
     enlist(home, plans)
-    supervisor = Supervisor(home, plans, host=config.host, port=home.running_port(), prefix=config.prefix)
+    supervisor = Supervisor(
+        home, plans, host=config.own_host, port=home.running_port(), prefix=config.prefix, tls=config.tls,
+        ca_file=home.trusted_ca(config),
+    )  # fmt: skip
     live = LiveLines()
     supervisor.start()
     try:

@@ -333,13 +333,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Presence; the hub's own carries ``get_hub_status()`` in ``hub``, flattened to text and numbers."""
+    """Presence; ``hub`` carries ``get_hub_status()`` (sender hub), ``broker`` the broker's figures (sender broker)."""
 
     state: Literal["init", "ready", "sleeping", "disconnected", "lost"]
     session: Session
     role: Role
     specialization: Annotated[str, Text(64)] = ""
     hub: Annotated[str, Text(48 * 1024)] = ""  # get_hub_status() as JSON text: one bound instead of many
+    broker: Annotated[str, Text(16 * 1024)] = ""  # {"counters": {…}, "limits": {…}} as JSON text
 
 
 @dataclass(frozen=True, slots=True)

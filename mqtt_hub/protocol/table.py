@@ -15,9 +15,11 @@ from enum import StrEnum
 
 from mqtt_hub.protocol import bodies
 
-__all__ = ["HUB", "ROLES", "TABLE", "MessageType", "Row", "Scope"]
+__all__ = ["BROKER", "HUB", "RESERVED", "ROLES", "TABLE", "MessageType", "Row", "Scope"]
 
 HUB = "hub"  # the hub's own account and sender name; no node may be called so
+BROKER = "broker"  # what the hub says of its broker: status/broker; no account may be called so
+RESERVED = frozenset({HUB, BROKER})
 ROLES = ("hub", "trainer", "validator", "observer")
 
 _NODES = frozenset({"trainer", "validator"})
@@ -114,7 +116,7 @@ TABLE: dict[MessageType, Row] = {
     ),
     MessageType.STATUS: Row(
         bodies.Status, _NODES | _HUB, _ALL, Scope.NONE, 1, True, False,
-        "presence, retained; the last will says lost; the hub's own carries get_hub_status()",
+        "presence, retained; the last will says lost; hub: get_hub_status(); broker: its counters and limits",
     ),
     MessageType.PROGRESS: Row(
         bodies.Progress, _NODES, _ALL, Scope.KIND, 0, False, False,

@@ -8,11 +8,12 @@ from dataclasses import fields
 
 import pytest
 
-from mqtt_hub.broker import HubBroker, Limits
+from mqtt_hub.broker import Credentials, HubBroker, Limits
 from mqtt_hub.broker.counters import Counters
 from mqtt_hub.broker.exchange import Exchange
 from mqtt_hub.broker.gate import Peer, PluginGate, Question, RuleGate
 from mqtt_hub.broker.identity import Account, Action
+from mqtt_hub.broker.limits import explained
 from mqtt_hub.broker.message import Message
 from mqtt_hub.broker.packets import Connack, Connect, Pingreq, Publish, Pubrec
 from tests.broker.harness import LISTENERS, OPEN, Client, Running, connected, serving
@@ -27,8 +28,21 @@ def bounded(**bounds: float) -> Iterator[Running]:
 
 
 def test_every_bound_is_explained() -> None:
-    told = {line.split()[0] for line in (Limits.__doc__ or "").splitlines() if line.strip()}
-    assert {field.name for field in fields(Limits)} <= told
+    assert list(explained()) == [field.name for field in fields(Limits)]
+    assert all(explained().values())
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Limits)])
+def test_no_bound_is_zero_or_less(name: str) -> None:
+    for wrong in (0, -1):
+        with pytest.raises(ValueError, match=name):
+            Limits(**{name: wrong})
+
+
+def test_no_packet_may_be_longer_than_mqtt_allows() -> None:
+    assert Limits(packet_bytes_max=268_435_460).packet_bytes_max == 268_435_460
+    with pytest.raises(ValueError, match="packet_bytes_max"):
+        Limits(packet_bytes_max=268_435_461)
 
 
 def test_no_more_messages_can_be_in_flight_than_there_are_packet_ids() -> None:
@@ -57,6 +71,41 @@ def test_a_listeners_own_bound_on_connections_holds() -> None:
         Client(running.port) as second,
     ):
         assert second.is_closed()
+
+
+def test_connections_of_one_address_are_bounded() -> None:
+    with bounded(connections_per_address_max=1) as running, connected(running.port, "one") as one:
+        with Client(running.port) as second:
+            assert second.is_closed()
+        one.drop()
+        running.until(lambda counters: counters["connections"] == 0)
+        with connected(running.port, "second") as second:
+            assert second.heard() == []
+        assert running.counters()["connections_refused_address"] == 1
+
+
+def test_connections_of_one_account_are_bounded_and_a_takeover_is_no_further_one() -> None:
+    async def authenticate(credentials: Credentials) -> Account:
+        return Account(credentials.username or "", "")
+
+    def make() -> HubBroker:
+        limits = Limits(connections_per_account_max=2)
+        return HubBroker({"listeners": LISTENERS}, authenticate=authenticate, may=lambda *_: None, limits=limits)
+
+    with (
+        serving(make) as running,
+        connected(running.port, "1", username="a"),
+        connected(running.port, "2", username="a"),
+    ):
+        with Client(running.port) as third:
+            assert third.connect("3", username="a") == Connack(session_present=False, code=3)
+            assert third.is_closed()
+        with connected(running.port, "2", username="a") as again, connected(running.port, "3", username="b"):
+            assert again.heard() == []
+        running.until(lambda counters: counters["connections"] == 1)
+        with connected(running.port, "4"), connected(running.port, "5"), connected(running.port, "6") as anonymous:
+            assert anonymous.heard() == []
+        assert running.counters()["connections_refused_account"] == 1
 
 
 def test_a_connection_that_never_finishes_its_connect_is_closed() -> None:
@@ -111,6 +160,7 @@ def test_sessions_above_the_bound_are_refused_until_one_ends() -> None:
             one.drop()
             running.until(lambda counters: counters["sessions"] == 1)
             connected(running.port, "third").drop()
+            assert running.counters()["sessions_refused"] == 1
 
 
 def test_sessions_that_are_away_for_too_long_are_forgotten() -> None:
@@ -131,7 +181,8 @@ def test_subscriptions_above_the_bound_are_refused_and_replacing_one_is_not() ->
     with bounded(subscriptions_per_session_max=2) as running, connected(running.port, "one") as client:
         assert client.subscribe(("a", 0), ("b", 0), ("c", 0), ("a", 1)) == (0, 0, 0x80, 1)
         assert client.subscribe(("b", 2), ("c", 0)) == (2, 0x80)
-        assert running.counters()["subscriptions"] == 2
+        counters = running.counters()
+        assert (counters["subscriptions"], counters["subscriptions_refused"]) == (2, 2)
 
 
 def test_unreleased_qos_2_ids_are_bounded() -> None:
@@ -141,6 +192,7 @@ def test_unreleased_qos_2_ids_are_bounded() -> None:
             client.expect(Pubrec)
         client.send(Publish("a", b"", 2, packet_id=3))
         assert client.is_closed()
+        assert running.counters()["qos2_refused"] == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import sys
 
 import mqtt_hub
 
-HUB_ONLY = ("amqtt", "argon2", "sqlite_utils", "uvloop", "websockets", "transitions")
+HUB_ONLY = ("amqtt", "argon2", "sqlite_utils", "uvloop", "websockets", "transitions", "cryptography")
 TRAINER_ONLY = ("wasmtime",)
 
 

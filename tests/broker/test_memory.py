@@ -1,0 +1,125 @@
+"""What a crowd costs a real broker process in memory: nothing that stays.
+
+Each assault runs twice in full. The first shows how high the tide is: interpreter, caches and allocator keep what so
+many clients at once needed. After the second the process must hold (resident set) the same again, within 5 %.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from mqtt_hub.broker.packets import Connack, Connect, Packet, Pingreq, Publish, Subscribe
+from tests.broker.harness import Client, ClosedError, connected
+from tests.hub.processes import HubProcess, made_home
+
+SETTLE_S = 60.0
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+BACK = 1.05
+
+
+def resident_bytes(process_id: int) -> int:
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process_id}/status").read_text())
+    assert found
+    return int(found[1]) * 1024
+
+
+@contextmanager
+def open_broker_process() -> Iterator[tuple[int, int]]:
+    """Run ``mqtt-hub broker --open``; yields its port and process id."""
+    command = [sys.executable, "-u", "-m", "mqtt_hub", "broker", "--open", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield int(process.stdout.readline().rpartition(":")[2]), process.pid
+        finally:
+            process.kill()
+
+
+def settled_bytes(process_id: int) -> int:
+    """Return the resident set once the broker's housekeeping (every 10 s, twice) has been there."""
+    least = resident_bytes(process_id)
+    end = time.monotonic() + SETTLE_S / 2
+    while time.monotonic() < end:
+        least = min(least, resident_bytes(process_id))
+        time.sleep(0.1)
+    return least
+
+
+def assert_back(process_id: int, assault: Callable[[], None]) -> None:
+    cold = resident_bytes(process_id)
+    assault()
+    warm = settled_bytes(process_id)
+    assault()
+    end = time.monotonic() + SETTLE_S
+    while (after := resident_bytes(process_id)) > warm * BACK:
+        assert time.monotonic() < end, (cold, warm, after)
+        time.sleep(0.1)
+    print(f"MB resident: {cold / 1e6:.1f} cold, {warm / 1e6:.1f} after one, {after / 1e6:.1f} after two")  # noqa: T201 — seen with -s
+
+
+def test_ten_thousand_failed_logins_leave_nothing(tmp_path: Path) -> None:
+    with HubProcess.serving(made_home(tmp_path, "login_failures_free_max = 1000000\nlogin_memory_s = 1\n")) as hub:
+
+        def fail() -> None:
+            for number in range(10_000):
+                with Client(hub.port) as client:
+                    name = f"nobody{number}"
+                    assert client.connect(name, username=name, password=b"wrong") == Connack(False, 5)
+
+        assert_back(hub.process.pid, fail)
+
+
+def scramble(rng: random.Random) -> bytes:
+    """Return a packet, a packet with some bytes changed, or noise."""
+    kinds: list[Packet] = [
+        Connect("c", True, 9, "u", b"p", None), Publish("a/b", rng.randbytes(rng.randrange(200)), 1, packet_id=7),
+        Subscribe(3, (("a/+", 1), ("#", 0))), Pingreq(),
+    ]  # fmt: skip
+    packet = bytearray(rng.choice(kinds).encode())
+    for _ in range(rng.randrange(4)):
+        packet[rng.randrange(len(packet))] = rng.randrange(256)
+    return bytes(packet) if rng.random() < 0.8 else rng.randbytes(rng.randrange(1, 100))
+
+
+def test_a_hundred_thousand_random_packets_leave_nothing() -> None:
+    rng = random.Random(3)
+    with open_broker_process() as (port, process_id):
+
+        def babble() -> None:
+            sent = 0
+            while sent < 100_000:
+                with Client(port) as client, suppress(ConnectionError, ClosedError):
+                    if rng.random() < 0.5:
+                        client.connect(f"c{rng.randrange(1000)}")
+                    for _ in range(100):
+                        sent += 1
+                        client.send(scramble(rng))
+
+        assert_back(process_id, babble)
+
+
+def test_a_thousand_stalled_readers_leave_nothing() -> None:
+    with open_broker_process() as (port, process_id):
+
+        def stall() -> None:
+            with ExitStack() as readers, connected(port, "writer") as writer:
+                for number in range(1_000):
+                    reader = readers.enter_context(connected(port, f"r{number}"))
+                    reader.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                    assert reader.subscribe(("data", number % 2)) == (number % 2,)
+                for _ in range(300):
+                    writer.publish("data", bytes(8_000))
+                held = resident_bytes(process_id)
+                assert held > 200_000_000, "they have stalled: what they do not read is held"
+
+        assert_back(process_id, stall)

@@ -1,0 +1,67 @@
+"""A node gets to its hub over TLS, and waits where it is told to come later."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mqtt_hub.cli import main
+from mqtt_hub.home import Home
+from mqtt_hub.protocol.errors import ConfigurationError
+from tests.broker.harness import DEADLINE_S, Client
+from tests.hub.processes import HubProcess, made_home
+from trainers.node import Node, NodeSettings, Tls
+
+NAME = "AI_Node_1"
+
+
+@contextmanager
+def node_of(home: Home, port: int, path: Path, tls: Tls | None = None) -> Iterator[Node]:
+    settings = NodeSettings(
+        NAME, "trainer", "memory_management", ("page_replacement",), home.token(NAME), path, port=port, tls=tls
+    )
+    node = Node(settings, have=lambda: (), stop=threading.Event())
+    node.start()
+    try:
+        yield node
+    finally:
+        node.stop()
+
+
+def until_ready(node: Node) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while not node.ready:
+        node.check()
+        assert time.monotonic() < end
+
+
+def test_a_node_is_accepted_over_tls(tmp_path: Path) -> None:
+    home = made_home(tmp_path, nodes=(NAME,))
+    home.config_path.write_text(home.config_path.read_text().replace("tls = false", "tls = true"))
+    assert CliRunner().invoke(main, ["cert", "server", "--home", str(home.path)]).exit_code == 0
+    with HubProcess.serving(home) as hub, node_of(home, hub.port, tmp_path, Tls(home.tls / "ca.pem")) as node:
+        until_ready(node)
+
+
+def test_a_node_whose_address_must_wait_comes_again_and_is_accepted(tmp_path: Path) -> None:
+    home = made_home(tmp_path, "login_failures_free_max = 1\n", nodes=(NAME,))
+    with HubProcess.serving(home) as hub:
+        codes = []
+        while 3 not in codes:
+            with Client(hub.port) as client:
+                codes.append(client.connect(NAME, username=NAME, password=b"wrong").code)
+        with node_of(home, hub.port, tmp_path) as node:
+            until_ready(node)
+
+
+@pytest.mark.parametrize("name", ["missing.pem", "empty.pem"])
+def test_an_authority_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty.pem").touch()
+    with pytest.raises(ConfigurationError, match=name):
+        Tls(tmp_path / name).context()
