@@ -6,8 +6,12 @@ import time
 from dataclasses import fields
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from mqtt_hub.broker import Limits
 from mqtt_hub.broker.counters import Counters
+from mqtt_hub.cli import main
+from mqtt_hub.protocol.errors import BrokerUnavailableError
 from tests.broker.harness import DEADLINE_S, Client
 from tests.hub.processes import HubProcess, made_home, status_of
 
@@ -20,6 +24,10 @@ def test_limits_and_counters_are_retained_under_status_broker_and_in_the_hubs_st
             with Client(hub.port) as client:
                 codes.append(client.connect("AI_Node_1", username="AI_Node_1", password=b"wrong").code)
         assert codes == [5, 5, 5, 3]
+        waits = CliRunner().invoke(main, ["status", "--home", str(home.path)])
+        assert (
+            isinstance(waits.exception, BrokerUnavailableError) or waits.exit_code == BrokerUnavailableError.exit_code
+        )
         end = time.monotonic() + DEADLINE_S
         while True:  # this address must wait
             with Client(hub.port) as client:
