@@ -14,6 +14,7 @@ from typing import Any, Self
 import orjson
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from mqtt_hub.client_tls import use_tls
 from mqtt_hub.home import Home
@@ -37,14 +38,14 @@ class Observer:
     ) -> None:
         self._host, self._port, self._prefix = host, port, prefix
         self._queue: queue.Queue[tuple[str, bytes] | None] = queue.Queue(QUEUE_MESSAGES_MAX)
-        self._outcome: queue.Queue[bool] = queue.Queue()
+        self._outcome: queue.Queue[ReasonCode] = queue.Queue()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=f"observer-{secrets.token_hex(4)}", protocol=mqtt.MQTTv311
         )
         self._client.username_pw_set("observer", token)
         if tls:
             use_tls(self._client, host, ca_file)
-        self._client.on_connect = lambda _c, _u, _f, reason, _p: self._outcome.put(not reason.is_failure)
+        self._client.on_connect = lambda _c, _u, _f, reason, _p: self._outcome.put(reason)
         self._client.on_disconnect = lambda *_: self._keep(None)
         self._client.on_message = self._on_message
 
@@ -66,14 +67,20 @@ class Observer:
         try:
             self._client.connect(self._host, self._port)
             self._client.loop_start()
-            accepted = self._outcome.get(timeout=CONNECT_TIMEOUT_S)
+            outcome = self._outcome.get(timeout=CONNECT_TIMEOUT_S)
         except (OSError, ValueError, queue.Empty) as error:  # ValueError: port 0, where no hub runs to tell its own
             self._client.loop_stop()
             why = f": {error}" if isinstance(error, ssl.SSLError) else ""
             raise BrokerUnavailableError(
                 f"nobody answers at {self._host}:{self._port}{why}", hint="start the hub: mqtt-hub serve"
             ) from error
-        if not accepted:
+        if outcome == "Server unavailable":
+            self.__exit__(None, None, None)
+            raise BrokerUnavailableError(
+                "the broker has no room for the observer now",
+                hint="too many connections, or failed logins from this address: try again in half a minute",
+            )
+        if outcome.is_failure:
             self.__exit__(None, None, None)
             raise AccessDeniedError(
                 "the hub refused the observer's token", hint="mqtt-hub node rotate observer makes a new one"

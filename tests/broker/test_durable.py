@@ -279,6 +279,29 @@ def test_a_full_disk_holds_acknowledgements_back_and_nothing_else(
     house.until_rows(outgoing=8)
 
 
+def test_qos_2_goes_out_and_is_released_only_when_that_is_on_disk(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    with house.broker() as running, connected(running.port, "one", clean=False) as one:
+        one.subscribe(("a", 2), ("b", 1))
+        fill(running, 1, qos=2)
+        first = one.expect(Publish)
+        database = running.broker._store._file._db
+        database.execute(f"PRAGMA max_page_count = {database.execute('PRAGMA page_count').fetchone()[0]}")
+        with connected(running.port, "writer") as writer:
+            writer.send(Publish("a", bytes(20_000), 2, packet_id=1), Publish("b", b"QoS 1", 1, packet_id=2))
+            assert one.expect(Publish).payload == b"QoS 1"
+            running.until(lambda counters: counters["store_failures"] >= 1)
+            one.send(Pubrec(first.packet_id))
+            assert one.heard() == []
+            with back(running, "one") as again:  # no sooner on another connection
+                assert {message.payload for message in again.messages()} == {first.payload, b"QoS 1"}
+                database.execute("PRAGMA max_page_count = 1000000")
+                assert again.expect(Publish).payload == bytes(20_000)
+                assert again.expect(Pubrel).packet_id == first.packet_id
+    assert "not acknowledged" in caplog.text
+
+
 def test_a_broker_that_stops_while_the_disk_refuses_stops_in_bounded_time(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
