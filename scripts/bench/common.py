@@ -126,7 +126,9 @@ def load(generator: Path, port: int, **options: object) -> dict[str, float]:
     words = [str(generator), f"port={port}", *(f"{name}={value}" for name, value in options.items())]
     done = subprocess.run(words, capture_output=True, timeout=120, check=False)
     if done.returncode:
-        raise SystemExit(f"Error: {done.stderr.decode().strip()}: {[word for word in words[1:] if 'password' not in word]}")
+        raise SystemExit(
+            f"Error: {done.stderr.decode().strip()}: {[word for word in words[1:] if 'password' not in word]}"
+        )
     measured: dict[str, float] = orjson.loads(done.stdout)
     return measured
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """One broker as a process, with accounts and the access rule in force: ``serve.py ours|stock HOME PORT``.
 
 Both ask the same accounts file and the same rule; stock amqtt through its plugins.
