@@ -1,0 +1,231 @@
+"""What it costs to archive a message: ``scripts/bench/archive [--json] [--quick]``.
+
+The hub as its command line runs it: accounts, access rule, typed decode, deduplication by (sender, session, seq),
+SQLite with synchronous=FULL, PUBACK after the commit. Beside it: what is archived by other means from mosquitto,
+and the same rows through nothing but `executemany`. Medians of interleaved runs.
+"""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from common import (
+    ROOT,
+    Report,
+    arguments,
+    compile_load,
+    load,
+    median_ratio,
+    mosquitto,
+    program,
+    running,
+    scratch,
+    versions,
+)
+
+sys.path.insert(0, str(ROOT))
+
+from mqtt_hub.accounts import Accounts
+from mqtt_hub.archive.schema import open_archive
+from mqtt_hub.broker.packets import Connect, Publish, Subscribe
+from mqtt_hub.broker.parser import Parser
+from mqtt_hub.home import Home
+from mqtt_hub.protocol.bodies import Hello, PatternShare
+from mqtt_hub.protocol.codec import Message, decode, encode
+from mqtt_hub.protocol.table import MessageType
+
+NAME = "bench_0"
+KIND = "page_replacement"
+NOW = "2026-01-31T12:00:00.123Z"
+ROWS_PER_COMMIT = 1_000  # as many as the hub takes into one batch
+RATE = 2_000
+QUIET_S = 3.0  # of a hub before it is asked for its latency
+
+
+def pattern(seq: int, session: int) -> bytes:
+    """Return a message as a trainer sends it: some 480 bytes."""
+    body = PatternShare(KIND, "promote", "min(age, 7 * frequency) - last", "score", 12.5, 3, "a" * 64, "b" * 64)
+    return encode(Message(MessageType.PATTERN_SHARE, NAME, session, NOW, body, seq=seq))
+
+
+def template(session: int) -> dict[str, str]:
+    """Return what stands before and after the seq in a message."""
+    before, after = pattern(987_654_321, session).decode().split("987654321")
+    return {"prefix": before, "suffix": after}
+
+
+def greet(port: int, token: str) -> int:
+    """Say HELLO and return the session that the hub grants."""
+    hello = Hello("trainer", "bench", (KIND,), f"i{time.monotonic_ns()}")
+    payload = encode(Message(MessageType.HELLO, NAME, 1, NOW, hello))
+    parser = Parser(1 << 20)
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        answers = f"kernel/v1/training_sync/hub/{NAME}"
+        client.sendall(Connect(NAME, username=NAME, password=token.encode()).encode())
+        client.sendall(Subscribe(1, ((answers, 1),)).encode())
+        client.sendall(Publish(f"kernel/v1/hello/{NAME}", payload, 1, packet_id=2).encode())
+        while True:
+            packet = parser.next()
+            if packet is None:
+                parser.feed(client.recv(1 << 16))
+            elif isinstance(packet, Publish):
+                return int(decode(packet.payload).body.session)
+
+
+class Hub:
+    """A hub in a process of its own with one trainer's account."""
+
+    def __init__(self, stack: ExitStack, directory: Path) -> None:
+        home = Home(directory)
+        serve = [sys.executable, "-m", "mqtt_hub"]
+        subprocess.run(
+            [*serve, "init", "--home", directory, "--port", "0"], check=True, stdout=subprocess.DEVNULL, cwd=ROOT
+        )
+        book = Accounts(home.accounts_path)
+        self.token = book.add(NAME, "trainer", "bench", NOW)
+        book.close()
+        process = subprocess.Popen(
+            [*serve, "serve", "--home", directory], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
+        )
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+        end = time.monotonic() + 20
+        while not home.port_path.exists():
+            if time.monotonic() > end or process.poll() is not None:
+                raise SystemExit("Error: the hub does not start")
+            time.sleep(0.05)
+        self.archive = home.archive_path
+        self.port = int(home.port_path.read_text())
+        self.session = greet(self.port, self.token)
+        self.first = 1
+
+    def publish(self, generator: Path, count: int, **words: Any) -> dict[str, float]:
+        """Publish so many new messages at QoS 1 and return what was measured up to the last PUBACK."""
+        words = {"count": count, "first": self.first, "subscribers": 0, "password": self.token, **words}
+        self.first += count
+        return load(generator, self.port, **words, **template(self.session))
+
+    def archived(self) -> int:
+        """Return how many of the messages are in the archive."""
+        db = sqlite3.connect(f"file:{self.archive}?mode=ro", uri=True)
+        (count,) = db.execute("SELECT count(*) FROM messages WHERE type = 'PATTERN_SHARE'").fetchone()
+        db.close()
+        return int(count)
+
+
+def pure_rows_per_s(directory: Path, count: int) -> float:
+    """Insert the rows that the hub would write, and do nothing else."""
+    directory.mkdir(exist_ok=True)
+    for old in directory.glob("pure.db*"):
+        old.unlink()
+    db = open_archive(directory / "pure.db").conn
+    db.execute("INSERT INTO nodes (id, name, role) VALUES (1, ?, 'trainer')", (NAME,))
+    messages, patterns = [], []
+    for seq in range(1, count + 1):
+        payload = pattern(seq, 1)
+        body = decode(payload).body
+        row = (seq, 1, 1, seq, MessageType.PATTERN_SHARE, KIND, None, NOW, NOW, payload.decode())
+        messages.append(row)
+        fields = (body.kind, body.function, body.expression, body.unit, body.gain, body.uses)
+        patterns.append((seq, 1, *fields, body.workload, body.component))
+    began = time.perf_counter()
+    for at in range(0, count, ROWS_PER_COMMIT):
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany(
+            "INSERT OR IGNORE INTO messages (id, node, session, seq, type, scope, correlation_id, sent_at,"
+            " received_at, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            messages[at : at + ROWS_PER_COMMIT],
+        )
+        db.executemany(
+            "INSERT INTO patterns (message, node, kind, function, expression, unit, gain, uses, workload, component)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            patterns[at : at + ROWS_PER_COMMIT],
+        )
+        db.execute("COMMIT")
+    seconds = time.perf_counter() - began
+    db.close()
+    return count / seconds
+
+
+def reader_rate(generator: Path, port: int, tokens: dict[str, str], words: list[str], count: int) -> float:
+    """Publish to mosquitto while a program reads ``count`` messages to its end; return messages a second."""
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    try:
+        time.sleep(0.5)  # it says nothing when it has subscribed
+        began = time.monotonic()
+        load(
+            generator, port, count=count, subscribers=0, password=tokens[NAME],
+            topic="kernel/v1/pattern_share/bench_%d/page_replacement", **template(1),
+        )  # fmt: skip
+        process.wait(60)
+        return count / (time.monotonic() - began)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def main() -> None:
+    """Measure everything and show it."""
+    options = arguments(__doc__ or "")
+    pairs = 1 if options.quick else options.pairs
+    count = 30_000 if options.quick else 60_000
+    report = Report(versions())
+    with ExitStack() as stack:
+        directory = stack.enter_context(scratch())
+        generator = compile_load(directory)
+        hub = Hub(stack, directory / "home")
+        tokens = {NAME: "secret", "watch": "secret"}
+        port, _process = stack.enter_context(mosquitto(directory / "mosquitto", tokens))
+        subscriber = program("mosquitto_sub")
+
+        def devnull() -> float:
+            words = [
+                str(subscriber), "-p", str(port), "-u", "watch", "-P", "secret", "-q", "1", "-t",
+                "kernel/v1/pattern_share/#", "-C", str(count),
+            ]  # fmt: skip
+            return reader_rate(generator, port, tokens, words, count)
+
+        def archived(number: int = count) -> float:
+            measured = hub.publish(generator, number, window=1000)
+            return number / measured["seconds"]
+
+        archived(5_000)
+        hub_rates, sub_rates, pure_rates = [], [], []
+        for _ in range(pairs):
+            hub_rates.append(archived())
+            sub_rates.append(devnull())
+            pure_rates.append(pure_rows_per_s(directory / "pure", count // 2))
+        if hub.archived() != hub.first - 1:
+            raise SystemExit(f"Error: {hub.first - 1} messages acknowledged, {hub.archived()} archived")
+        report.figures["archived and acknowledged, messages/s"] = {
+            "hub": round(statistics.median(hub_rates)),
+            "mosquitto_sub > /dev/null": round(statistics.median(sub_rates)),
+            "pure executemany": round(statistics.median(pure_rates)),
+        }
+        ratio: Callable[[list[float]], float] = lambda others: median_ratio(list(zip(hub_rates, others, strict=True)))
+        report.at_least("archived after commit: times mosquitto_sub > /dev/null, end to end", ratio(sub_rates), 3.0)
+        report.at_least("archived after commit: share of pure executemany of the same rows", ratio(pure_rates), 0.35)
+        for rival, bound in (
+            ("mosquitto_sub > /dev/null", 0.9), ("mqtt.js + better-sqlite3", 1.1), ("mosquitto_sub | sqlite-utils", 1.6),
+        ):  # fmt: skip
+            report.at_least(f"archive from mosquitto: times {rival}", None, bound)
+
+        time.sleep(QUIET_S)
+        seconds = 3 if options.quick else 5
+        runs = [hub.publish(generator, RATE * seconds, rate=RATE, window=1000) for _ in range(pairs)]
+        report.at_most("latency to the commit at 2,000/s, p50, ms", statistics.median(r["p50_ms"] for r in runs), 1.0)
+        report.at_most("latency to the commit at 2,000/s, p99, ms", statistics.median(r["p99_ms"] for r in runs), 10.0)
+    report.show(as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()
