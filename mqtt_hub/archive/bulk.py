@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["insert_rows"]
 
-_ROWS_A_STATEMENT = (512, 64, 8, 1)  # few sizes, so that the statements stay prepared
+_ROWS_A_STATEMENT = (1024, 512, 256, 64, 16, 4, 1)  # few sizes, so that the statements stay prepared
 _PARAMETERS_MAX = 32_766  # SQLite's
 
 

@@ -22,6 +22,7 @@ from mqtt_hub.broker import HubBroker
 from mqtt_hub.broker.access import may
 from mqtt_hub.protocol.errors import AccessDeniedError
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX
+from mqtt_hub.serve import _tune  # as the hub's own process is set
 from mqtt_hub.sources import EmbeddedSource
 
 BOOK: list[AccountBook] = []
@@ -67,6 +68,8 @@ async def main(kind: str, home: Path, port: int) -> None:
     else:
         broker = Broker({"listeners": listeners, "plugins": {"serve.StockAccounts": {}, "serve.StockRule": {}}})
     await broker.start()
+    if kind == "ours":
+        _tune()
     await asyncio.Event().wait()
 
 
