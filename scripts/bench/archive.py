@@ -42,7 +42,8 @@ from mqtt_hub.protocol.bodies import Hello, PatternShare
 from mqtt_hub.protocol.codec import Message, decode, encode
 from mqtt_hub.protocol.table import MessageType
 
-NAME = "bench_0"
+PUBLISHERS = 4
+NAMES = [f"bench_{number}" for number in range(PUBLISHERS)]
 KIND = "page_replacement"
 NOW = "2026-01-31T12:00:00.123Z"
 ROWS_PER_COMMIT = 1_000  # as many as the hub takes into one batch
@@ -50,28 +51,28 @@ RATE = 2_000
 QUIET_S = 3.0  # of a hub before it is asked for its latency
 
 
-def pattern(seq: int, session: int) -> bytes:
+def pattern(seq: int, session: int, name: str = "bench_0") -> bytes:
     """Return a message as a trainer sends it: some 480 bytes."""
     body = PatternShare(KIND, "promote", "min(age, 7 * frequency) - last", "score", 12.5, 3, "a" * 64, "b" * 64)
-    return encode(Message(MessageType.PATTERN_SHARE, NAME, session, NOW, body, seq=seq))
+    return encode(Message(MessageType.PATTERN_SHARE, name, session, NOW, body, seq=seq))
 
 
 def template(session: int) -> dict[str, str]:
     """Return what stands before and after the seq in a message."""
     before, after = pattern(987_654_321, session).decode().split("987654321")
-    return {"prefix": before, "suffix": after}
+    return {"prefix": before.replace("bench_0", "bench_%d"), "suffix": after}
 
 
-def greet(port: int, token: str) -> int:
+def greet(port: int, name: str, token: str) -> int:
     """Say HELLO and return the session that the hub grants."""
     hello = Hello("trainer", "bench", (KIND,), f"i{time.monotonic_ns()}")
-    payload = encode(Message(MessageType.HELLO, NAME, 1, NOW, hello))
+    payload = encode(Message(MessageType.HELLO, name, 1, NOW, hello))
     parser = Parser(1 << 20)
     with socket.create_connection(("127.0.0.1", port), 10) as client:
-        answers = f"kernel/v1/training_sync/hub/{NAME}"
-        client.sendall(Connect(NAME, username=NAME, password=token.encode()).encode())
+        answers = f"kernel/v1/training_sync/hub/{name}"
+        client.sendall(Connect(name, username=name, password=token.encode()).encode())
         client.sendall(Subscribe(1, ((answers, 1),)).encode())
-        client.sendall(Publish(f"kernel/v1/hello/{NAME}", payload, 1, packet_id=2).encode())
+        client.sendall(Publish(f"kernel/v1/hello/{name}", payload, 1, packet_id=2).encode())
         while True:
             packet = parser.next()
             if packet is None:
@@ -81,7 +82,7 @@ def greet(port: int, token: str) -> int:
 
 
 class Hub:
-    """A hub in a process of its own with one trainer's account."""
+    """A hub in a process of its own with the accounts of some trainers."""
 
     def __init__(self, stack: ExitStack, directory: Path) -> None:
         home = Home(directory)
@@ -90,7 +91,8 @@ class Hub:
             [*serve, "init", "--home", directory, "--port", "0"], check=True, stdout=subprocess.DEVNULL, cwd=ROOT
         )
         book = Accounts(home.accounts_path)
-        self.token = book.add(NAME, "trainer", "bench", NOW)
+        tokens = {name: book.add(name, "trainer", "bench", NOW) for name in NAMES}
+        self.tokens = ",".join(tokens.values())
         book.close()
         process = subprocess.Popen(
             [*serve, "serve", "--home", directory], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
@@ -104,14 +106,15 @@ class Hub:
             time.sleep(0.05)
         self.archive = home.archive_path
         self.port = int(home.port_path.read_text())
-        self.session = greet(self.port, self.token)
+        (self.session,) = {greet(self.port, name, token) for name, token in tokens.items()}
         self.first = 1
 
     def publish(self, generator: Path, count: int, **words: Any) -> dict[str, float]:
         """Publish so many new messages at QoS 1 and return what was measured up to the last PUBACK."""
-        words = {"count": count, "first": self.first, "subscribers": 0, "password": self.token, **words}
-        self.first += count
-        return load(generator, self.port, **words, **template(self.session))
+        each = count // PUBLISHERS
+        words = {"count": each, "publishers": PUBLISHERS, "first": self.first, "password": self.tokens, **words}
+        self.first += each
+        return load(generator, self.port, subscribers=0, **words, **template(self.session))
 
     def archived(self) -> int:
         """Return how many of the messages are in the archive."""
@@ -127,7 +130,7 @@ def pure_rows_per_s(directory: Path, count: int) -> float:
     for old in directory.glob("pure.db*"):
         old.unlink()
     db = open_archive(directory / "pure.db").conn
-    db.execute("INSERT INTO nodes (id, name, role) VALUES (1, ?, 'trainer')", (NAME,))
+    db.execute("INSERT INTO nodes (id, name, role) VALUES (1, ?, 'trainer')", NAMES[:1])
     messages, patterns = [], []
     for seq in range(1, count + 1):
         payload = pattern(seq, 1)
@@ -174,7 +177,8 @@ def reader_rate(generator: Path, port: int, tokens: dict[str, str], words: list[
         time.sleep(0.5)  # it says nothing when it has subscribed
         began = time.monotonic()
         load(
-            generator, port, count=count, subscribers=0, password=tokens[NAME],
+            generator, port, count=count // PUBLISHERS, publishers=PUBLISHERS, window=1000, subscribers=0,
+            password=",".join(tokens[name] for name in NAMES),
             topic="kernel/v1/pattern_share/bench_%d/page_replacement", **template(1),
         )  # fmt: skip
         process.wait(60)
@@ -194,7 +198,7 @@ def main() -> None:
         directory = stack.enter_context(scratch())
         generator = compile_load(directory)
         hub = Hub(stack, directory / "home")
-        tokens = {NAME: "secret", "watch": "secret"}
+        tokens = dict.fromkeys([*NAMES, "watch"], "secret")
         port, _process = stack.enter_context(mosquitto(directory / "mosquitto", tokens))
         subscriber = program("mosquitto_sub")
 
@@ -215,8 +219,9 @@ def main() -> None:
             hub_rates.append(archived())
             sub_rates.append(devnull())
             pure_rates.append(pure_rows_per_s(directory / "pure", count // 2))
-        if hub.archived() != hub.first - 1:
-            raise SystemExit(f"Error: {hub.first - 1} messages acknowledged, {hub.archived()} archived")
+        acknowledged = (hub.first - 1) * PUBLISHERS
+        if hub.archived() != acknowledged:
+            raise SystemExit(f"Error: {acknowledged} messages acknowledged, {hub.archived()} archived")
         report.figures["archived and acknowledged, messages/s"] = {
             "hub": round(statistics.median(hub_rates)),
             "mosquitto_sub > /dev/null": round(statistics.median(sub_rates)),

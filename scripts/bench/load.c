@@ -28,7 +28,7 @@ static struct {
   const char *user, *password, *watcher, *watcher_password, *topic, *filter, *others, *prefix, *suffix, *idle, *hold, *losses_s;
 } options = {
     .port = "1883",      /* of the broker */
-    .publishers = "1",   /* connections that publish; %d in user and topic is the number of the publisher */
+    .publishers = "1",   /* connections that publish; %d in user, topic and prefix is the number of one */
     .subscribers = "1",  /* connections that subscribe to `filter` */
     .count = "10000",    /* messages of each publisher */
     .qos = "1",          /* of both sides */
@@ -139,9 +139,10 @@ static void say_subscribe(struct connection *c, const char *filter, int packet_i
   c->out_length += out - start;
 }
 
-static void say_publish(struct connection *c, const char *topic, size_t number, size_t bytes, const char *padding) {
+static void say_publish(struct connection *c, const char *topic, const char *prefix, size_t number, size_t bytes,
+                        const char *padding) {
   char digits[32];
-  size_t topic_length = strlen(topic), head = strlen(options.prefix), tail = strlen(options.suffix), length = bytes;
+  size_t topic_length = strlen(topic), head = strlen(prefix), tail = strlen(options.suffix), length = bytes;
   int digits_length = 0;
   if (head) {
     digits_length = sprintf(digits, "%zu", number);
@@ -157,7 +158,7 @@ static void say_publish(struct connection *c, const char *topic, size_t number, 
     *out++ = packet_id;
   }
   if (head) {
-    memcpy(out, options.prefix, head);
+    memcpy(out, prefix, head);
     memcpy(out + head, digits, digits_length);
     memcpy(out + head + digits_length, options.suffix, tail);
   } else {
@@ -280,9 +281,10 @@ int main(int argc, char **argv) {
   qos = atoi(options.qos);
   int all = publishers + subscribers + extra + idle;
   struct connection *connections = calloc(all, sizeof *connections);
-  char **topics = calloc(publishers + 1, sizeof *topics), *padding = malloc(bytes + 1), name[512], password[256];
+  char **topics = calloc(publishers + 1, sizeof *topics), **prefixes = calloc(publishers + 1, sizeof *prefixes);
+  char prefix[4096], *padding = malloc(bytes + 1), name[512], password[256];
   const char *passwords = options.password;
-  if (!connections || !topics || !padding) fail("no memory");
+  if (!connections || !topics || !prefixes || !padding) fail("no memory");
   memset(padding, 'x', bytes);
   samples = rate > 0 ? calloc(SAMPLES_MAX, sizeof *samples) : NULL;
   epoll_fd = epoll_create1(0);
@@ -300,6 +302,8 @@ int main(int argc, char **argv) {
       say_connect(c, name, name, password);
       snprintf(name, sizeof name, options.topic, i);
       topics[i] = strdup(name);
+      snprintf(prefix, sizeof prefix, options.prefix, i);
+      prefixes[i] = strdup(prefix);
       if (rate > 0) c->sent_at = calloc(ID_MAX, sizeof *c->sent_at);
     } else {
       snprintf(name, sizeof name, "%s_%d", options.watcher, i);
@@ -342,7 +346,7 @@ int main(int argc, char **argv) {
       while (c->sent_messages < due && (!qos || c->sent_messages - c->acknowledged < window) &&
              (!subscribers || c->sent_messages * publishers < slowest + lag) && c->out_length < READ_BYTES) {
         if (c->sent_at) c->sent_at[c->sent_messages % ID_MAX] = start + c->sent_messages * publishers / rate;
-        say_publish(c, topics[i], first + c->sent_messages, bytes, padding);
+        say_publish(c, topics[i], prefixes[i], first + c->sent_messages, bytes, padding);
       }
       if (c->sent_messages != before) flush(c);
       sent += c->sent_messages;
