@@ -2,7 +2,8 @@
 
 ::
 
-    deliveries ──▶ Sorter.sort() ──▶ Work
+    delivery ──▶ Sorter.read() ──▶ Arrival          as it comes, while the batch before is being written
+    arrivals ──▶ Sorter.sort() ──▶ Work
                                       ├─ rows       to the archive, in one transaction
                                       ├─ keys       to the ledger, once committed
                                       ├─ acks       to the senders' connections, once committed
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mqtt_hub.archive.writer import Grant
 from mqtt_hub.broker import Delivery
@@ -23,9 +25,16 @@ from mqtt_hub.protocol.bodies import Rejection
 from mqtt_hub.protocol.table import MessageType
 from mqtt_hub.registry import Registry
 
-__all__ = ["Greeting", "Sorter", "Work"]
+__all__ = ["Arrival", "Greeting", "Sorter", "Work"]
 
 REJECTIONS_MAX = 32  # named in one receipt; all are archived
+
+
+class Arrival(NamedTuple):
+    """A delivery and what it turned out to be."""
+
+    delivery: Delivery
+    entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +72,18 @@ class Sorter:
         self._role_of = role_of
         self._prefix = prefix
 
-    def sort(self, deliveries: Iterable[Delivery], own: Iterable[Accepted], now: str) -> Work:
+    def read(self, delivery: Delivery, now: str) -> Arrival:
+        """Decode a delivery: nothing is decided yet that depends on others."""
+        entry = take(
+            delivery.topic, delivery.payload, now, sender=delivery.sender, refused=delivery.refused, prefix=self._prefix
+        )
+        return Arrival(delivery, entry)
+
+    def sort(self, arrivals: Iterable[Arrival], own: Iterable[Accepted]) -> Work:
         """Return the work of one batch: what others sent, and what the hub itself sent since the last."""
         work = Work(rows=list(own))
-        for delivery in deliveries:
+        for delivery, entry in arrivals:
             work.acks.append(delivery.acknowledge)
-            entry = take(
-                delivery.topic, delivery.payload, now, sender=delivery.sender, refused=delivery.refused,
-                prefix=self._prefix,
-            )  # fmt: skip
             if isinstance(entry, Accepted):
                 self._accepted(entry, delivery.topic, work)
             else:

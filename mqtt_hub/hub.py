@@ -28,7 +28,7 @@ from mqtt_hub.accounts import AccountBook, Accounts
 from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import explain, open_archive
 from mqtt_hub.archive.writer import ArchiveWriter
-from mqtt_hub.batch import Sorter, Work
+from mqtt_hub.batch import Arrival, Sorter, Work
 from mqtt_hub.broker import Delivery
 from mqtt_hub.desk import Desk
 from mqtt_hub.home import Config, Home
@@ -89,7 +89,8 @@ class CollaborativeKernelHub:
             prefix=config.prefix,
             clock=clock,
         )
-        self._incoming: deque[Delivery] = deque()
+        self._incoming: deque[Arrival] = deque()
+        self._stamped: tuple[int, str] = (0, "")  # the last millisecond, written out
         self._wake = asyncio.Event()
         self._started_at = clock()
         self._state = "running"
@@ -150,8 +151,15 @@ class CollaborativeKernelHub:
         self._desk.tell_broker_status({"counters": status["broker"], "limits": asdict(self._config.limits)})
 
     def _deliver(self, delivery: Delivery) -> None:
-        self._incoming.append(delivery)
+        self._incoming.append(self._sorter.read(delivery, self._now()))
         self._wake.set()
+
+    def _now(self) -> str:
+        now_s = self._clock()
+        millisecond = int(now_s * 1000)
+        if millisecond != self._stamped[0]:
+            self._stamped = (millisecond, stamp(now_s))
+        return self._stamped[1]
 
     async def _commit_loop(self) -> None:
         while not (self._stopping and not self._incoming and not self._desk.sent):
@@ -159,8 +167,8 @@ class CollaborativeKernelHub:
             self._wake.clear()
             while self._incoming or self._desk.sent:
                 count = min(len(self._incoming), BATCH_MESSAGES_MAX)
-                deliveries = [self._incoming.popleft() for _ in range(count)]
-                work = self._sorter.sort(deliveries, self._desk.take_sent(), stamp(self._clock()))
+                arrivals = [self._incoming.popleft() for _ in range(count)]
+                work = self._sorter.sort(arrivals, self._desk.take_sent())
                 if not await self._write(work):
                     return
                 await self._settle(work)

@@ -47,6 +47,9 @@ class SeqSet:
         """Add one seq and close the gap behind it where it was the last one missing."""
         if seq <= self.upto:
             return
+        if seq == self.upto + 1 and not self.above:  # nearly always
+            self.upto = seq
+            return
         self.above.add(seq)
         self._close()
 
@@ -87,7 +90,9 @@ class Ledger:
 
     def claim(self, node: str, session: int, seq: int) -> Claim:
         """Say what this key is, and remember it as seen."""
-        state = self._sessions.setdefault((node, session), _Session(SeqSet(), SeqSet()))
+        state = self._sessions.get((node, session))
+        if state is None:
+            state = self._sessions[node, session] = _Session(SeqSet(), SeqSet())
         if seq in state.claimed:
             return Claim.DUPLICATE
         if seq > state.claimed.upto + AHEAD_MAX:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 
@@ -10,6 +11,22 @@ from mqtt_hub.home import Config, Home, write_private
 from mqtt_hub.hub import CollaborativeKernelHub
 
 __all__ = ["serve"]
+
+SWITCH_INTERVAL_S = 0.0005
+NEW_OBJECTS_A_COLLECTION = 50_000
+
+
+def _tune() -> None:
+    """Set the interpreter for a process that is one busy loop and one thread that writes.
+
+    The archive's thread asks for the interpreter after each statement; while the loop is busy it would wait 5 ms.
+    Messages are not garbage in cycles: looking for those every 700 objects, and among all that was imported, costs
+    a sixth of the time and most of the 99th percentile of the latency.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS_A_COLLECTION, 20, 50)
 
 
 def serve(home: Home, config: Config) -> None:
@@ -31,6 +48,7 @@ async def _serve(home: Home, config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     try:
         await hub.start()
+        _tune()
         # Only now that it listens: whoever waits for the hub waits for this file.
         write_private(home.port_path, f"{hub.source.port}\n")
         told, failed = asyncio.create_task(stop.wait()), asyncio.create_task(hub.failure())

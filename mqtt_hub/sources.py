@@ -127,10 +127,12 @@ class EmbeddedSource:
             return None
         # An account made a moment ago is let in, one revoked a moment ago is not: cheap where nothing changed.
         await self.shut_out(self._accounts.refresh())
-        try:
-            record = await asyncio.to_thread(self._accounts.verify, name, token)
-        except AccessDeniedError:
-            return None
+        record = self._accounts.recall(name, token)
+        if record is None:
+            try:
+                record = await asyncio.to_thread(self._accounts.verify, name, token)
+            except AccessDeniedError:
+                return None
         # The sender owns its name: a node's client id is its name, so that a second one takes over, not joins.
         if record.role in ("trainer", "validator") and credentials.client_id != name:
             return None

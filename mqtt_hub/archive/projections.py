@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from typing import Any
 
 from mqtt_hub.intake import Accepted
 from mqtt_hub.protocol.codec import to_json
 from mqtt_hub.protocol.table import MessageType
 
-__all__ = ["PROJECTIONS", "Projection"]
+__all__ = ["PATTERNS", "PROJECTIONS", "Projection", "pattern_row"]
 
 Projection = Callable[[sqlite3.Connection, int, int, Accepted], None]  # (connection, message id, node id, entry)
 
 
-def _pattern(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
+PATTERNS = "INSERT INTO patterns (message, node, kind, function, expression, unit, gain, uses, workload, component)"
+
+
+def pattern_row(message: int, node: int, entry: Accepted) -> tuple[Any, ...]:
+    """Return the row of `PATTERNS`: most of what trainers say, so the writer inserts a batch's all at once."""
     body = entry.message.body
-    connection.execute(
-        "INSERT INTO patterns (message, node, kind, function, expression, unit, gain, uses, workload, component)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            message, node, body.kind, body.function, body.expression, body.unit, body.gain, body.uses,
-            body.workload, body.component,
-        ),
+    return (
+        message, node, body.kind, body.function, body.expression, body.unit, body.gain, body.uses, body.workload,
+        body.component,
     )  # fmt: skip
 
 
@@ -132,7 +133,6 @@ def _json(value: object) -> str:
 
 
 PROJECTIONS: dict[MessageType, Projection] = {
-    MessageType.PATTERN_SHARE: _pattern,
     MessageType.CODE_SHARE: _code,
     MessageType.OS_COMPONENT_SHARE: _component,
     MessageType.TEST_RESULT: _test_result,

@@ -1,5 +1,10 @@
 """The only writer of the archive: one batch, one transaction.
 
+::
+
+    batch ──▶ messages: all rows in few statements ──▶ what each says, in order ──▶ patterns, all at once ──▶ COMMIT
+                 └─ a key that was there already: ROLLBACK, and the same again row by row
+
 `ArchiveWriter` is used from one thread. Callers hand it a batch and learn whether it is on disk; nothing is
 acknowledged before that.
 """
@@ -11,10 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 
-from mqtt_hub.archive.projections import PROJECTIONS
+from mqtt_hub.archive.bulk import insert_rows
+from mqtt_hub.archive.projections import PATTERNS, PROJECTIONS, pattern_row
 from mqtt_hub.archive.schema import explain
 from mqtt_hub.intake import Accepted, Entry, Rejected
 from mqtt_hub.protocol.codec import to_json
@@ -23,6 +30,11 @@ from mqtt_hub.protocol.table import HUB, MessageType
 __all__ = ["ArchiveWriter", "Grant"]
 
 REJECTED_BYTES_MAX = 256 * 1024  # of the raw bytes kept of a rejected message: the broker lets no larger one in
+
+_MESSAGES = (
+    "INSERT OR IGNORE INTO messages"
+    " (id, node, session, seq, type, scope, correlation_id, sent_at, received_at, payload)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +58,12 @@ class ArchiveWriter:
     def commit(self, batch: Sequence[Entry | Grant]) -> None:
         """Write the batch in one transaction; raises `ArchiveError` and writes nothing when it cannot."""
         with self._transaction():
-            judged = set()
-            for item in batch:
-                entry = item.entry if isinstance(item, Grant) else item
-                if isinstance(entry, Rejected):
-                    self._reject(entry)
-                    continue
-                self._accept(entry)
-                if isinstance(item, Grant):
-                    self._grant(item)
-                # A verdict may overtake the submission, where several clients carry them to the hub.
-                if entry.message.type in (MessageType.TEST_RESULT, MessageType.OS_COMPONENT_SHARE):
-                    judged.add(entry.message.body.component)
-            for component in sorted(judged):
-                self._judge(component)
+            if not self._store(batch, together=True):
+                self._connection.execute("ROLLBACK")
+                self._ids.clear()
+                self._sessions.clear()
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._store(batch, together=False)
 
     def new_hub_session(self, now: str) -> int:
         """Return the number of this start of the hub, and note that no node is connected at it."""
@@ -136,23 +140,57 @@ class ArchiveWriter:
             )
             self._sessions.add((node, session))
 
-    def _accept(self, entry: Accepted) -> None:
+    def _store(self, batch: Sequence[Entry | Grant], *, together: bool) -> bool:
+        """Write a batch within the transaction; False if ``together`` meets a message that is there already."""
+        (last_id,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()
+        entries = [item.entry if isinstance(item, Grant) else item for item in batch]
+        accepted = [entry for entry in entries if not isinstance(entry, Rejected)]
+        rows = [self._row(id_, entry) for id_, entry in enumerate(accepted, last_id + 1)]
+        if together:
+            if insert_rows(self._connection, _MESSAGES, rows) != len(rows):
+                return False
+            new = [True] * len(rows)
+        else:
+            new = [insert_rows(self._connection, _MESSAGES, [row]) == 1 for row in rows]
+        fates = zip(rows, new, strict=True)
+        judged, patterns = set(), []
+        for item, entry in zip(batch, entries, strict=True):
+            if isinstance(entry, Rejected):
+                self._reject(entry)
+                continue
+            (id_, node, *_), is_new = next(fates)
+            type_ = entry.message.type
+            if type_ is MessageType.PATTERN_SHARE:
+                if is_new:
+                    patterns.append(pattern_row(id_, node, entry))
+                continue
+            self._follow(id_, node, entry, is_new=is_new)
+            if isinstance(item, Grant):
+                self._grant(item)
+            # A verdict may overtake the submission, where several clients carry them to the hub.
+            if type_ in (MessageType.TEST_RESULT, MessageType.OS_COMPONENT_SHARE):
+                judged.add(entry.message.body.component)
+        insert_rows(self._connection, PATTERNS, patterns)
+        for component in sorted(judged):
+            self._judge(component)
+        return True
+
+    def _row(self, id_: int, entry: Accepted) -> tuple[Any, ...]:
         message = entry.message
         node = self._node(message.sender, now=entry.received_at)
         if message.seq is not None:
             self._session(node, message.session)
-        cursor = self._connection.execute(
-            "INSERT OR IGNORE INTO messages"
-            " (node, session, seq, type, scope, correlation_id, sent_at, received_at, payload)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                node, message.session, message.seq, message.type, entry.scope or None,
-                message.correlation_id or None, message.sent_at, entry.received_at, entry.payload.decode(),
-            ),
+        return (
+            id_, node, message.session, message.seq, message.type, entry.scope or None,
+            message.correlation_id or None, message.sent_at, entry.received_at, entry.payload.decode(),
         )  # fmt: skip
+
+    def _follow(self, id_: int, node: int, entry: Accepted, *, is_new: bool) -> None:
+        """Write what a message says into the tables that people read."""
+        message = entry.message
         project = PROJECTIONS.get(message.type)
-        if project is not None and cursor.rowcount == 1:
-            project(self._connection, int(cursor.lastrowid or 0), node, entry)
+        if project is not None and is_new:
+            project(self._connection, id_, node, entry)
         elif message.type is MessageType.STATUS:
             self._connection.execute(
                 "UPDATE nodes SET state = ?, last_seen = ?, role = CASE role WHEN 'unknown' THEN ? ELSE role END"

@@ -56,7 +56,7 @@ class Connection(Link):
 
     def __init__(self, desk: Desk, listener: str) -> None:
         self._exchange = desk.exchange
-        super().__init__(self._exchange.limits, self._exchange.counters, desk.intake)
+        super().__init__(self._exchange.limits, self._exchange.counters, desk.intake, desk.flusher)
         self._desk = desk
         self.listener = listener
         self.peer: Peer | None = None
@@ -221,7 +221,7 @@ class Connection(Link):
         before = exchange.changes
         refused = exchange.accept(session.peer, packet)
         self._counters.messages_in += 1
-        self._desk.announce_message(session.peer, packet, refused)
+        self._desk.announce_message(session.peer.client_id, packet, refused)
         if packet.qos == 2 and session.record is not None:
             session.record.receive(packet.packet_id)
         delivery = self._window.hand_over(

@@ -31,23 +31,17 @@ from mqtt_hub.broker.packets import (
 )
 from mqtt_hub.broker.topics import check_filter
 
-__all__ = ["decoder"]
+__all__ = ["DECODERS", "why_no_packet"]
 
 _Decoder: TypeAlias = Callable[[int, bytes, int, int], Packet]  # first byte, chunk, begin, end of the body
 
-
-def decoder(first: int) -> _Decoder:
-    """Return the decoder for a packet that begins with the byte ``first``.
-
-    Raises MalformedPacketError if no packet does: a wrong type, or flags that its type does not allow (2.2).
-    """
-    found = _DECODERS.get(first)
-    if found is None:
-        raise MalformedPacketError(_why_first_byte_is_wrong(first))
-    return found
+_TOPICS: dict[bytes, str] = {}  # topics that were decoded and found right: clients publish on few
+_TOPICS_MAX = 4096
+_TOPIC_BYTES_MAX = 256  # of a topic that is remembered
 
 
-def _why_first_byte_is_wrong(first: int) -> str:
+def why_no_packet(first: int) -> str:
+    """Return why no packet begins with the byte ``first``: a wrong type, or flags that it does not allow (2.2)."""
     kind = first >> 4
     if kind in (0, 15):
         return f"reserved packet type {kind} (2.2.1)"
@@ -123,13 +117,25 @@ def _publish(first: int, chunk: bytes, at: int, stop: int) -> Publish:
     payload_at = topic_end + 2 if qos else topic_end
     if payload_at > stop:
         raise MalformedPacketError("PUBLISH that ends within a field")
-    topic = _check_topic(_decode_text(chunk[at + 2 : topic_end], "PUBLISH"), "PUBLISH")
+    raw_topic = chunk[at + 2 : topic_end]
+    topic = _TOPICS.get(raw_topic)
+    if topic is None:
+        topic = _remembered(raw_topic, _check_topic(_decode_text(raw_topic, "PUBLISH"), "PUBLISH"))
     packet_id = 0
     if qos:
         packet_id = chunk[topic_end] << 8 | chunk[topic_end + 1]
         if not packet_id:
             raise MalformedPacketError("PUBLISH with packet id 0 (2.3.1)")
-    return Publish(topic, chunk[payload_at:stop], qos, first & 1 == 1, first & 8 == 8, packet_id)
+    # past the constructor of NamedTuple, which costs as much as all of the above
+    return tuple.__new__(Publish, (topic, chunk[payload_at:stop], qos, first & 1 == 1, first & 8 == 8, packet_id))
+
+
+def _remembered(raw_topic: bytes, topic: str) -> str:
+    if len(raw_topic) <= _TOPIC_BYTES_MAX:
+        if len(_TOPICS) >= _TOPICS_MAX:
+            _TOPICS.clear()
+        _TOPICS[raw_topic] = topic
+    return topic
 
 
 def _connect(_first: int, chunk: bytes, at: int, stop: int) -> Connect:
@@ -199,14 +205,14 @@ def _connack(_first: int, chunk: bytes, at: int, stop: int) -> Connack:
     return Connack(bool(flags), code)
 
 
-def _acknowledgement(build: Callable[[int], Packet], name: str) -> _Decoder:
+def _acknowledgement(kind: type[Packet], name: str) -> _Decoder:
     """Return the decoder of a packet whose body is a packet id."""
 
     def decode(_first: int, chunk: bytes, at: int, stop: int) -> Packet:
         packet_id = chunk[at] << 8 | chunk[at + 1] if stop - at == 2 else 0
         if not packet_id:
             raise MalformedPacketError(f"{name} that is not two bytes of a packet id above 0 (2.3.1)")
-        return build(packet_id)
+        return tuple.__new__(kind, (packet_id,))
 
     return decode
 
@@ -222,7 +228,7 @@ def _bare(packet: Packet, name: str) -> _Decoder:
     return decode
 
 
-_DECODERS: dict[int, _Decoder] = {  # by the first byte: packet type and the flags that it allows (2.2.2)
+DECODERS: dict[int, _Decoder] = {  # by the first byte: packet type and the flags that it allows (2.2.2)
     0x10: _connect,
     0x20: _connack,
     **{0x30 | flags: _publish for flags in (0, 1, 2, 3, 4, 5, 10, 11, 12, 13)},  # DUP needs QoS 1 or 2

@@ -16,6 +16,7 @@ from amqtt.events import BrokerEvents
 
 from mqtt_hub.broker.connection import Connection
 from mqtt_hub.broker.exchange import Exchange
+from mqtt_hub.broker.flusher import Flusher
 from mqtt_hub.broker.gate import Peer, UndecidedError, decided
 from mqtt_hub.broker.identity import Account, Authenticator, Credentials
 from mqtt_hub.broker.intake import AckWindow, Intake
@@ -46,6 +47,8 @@ class Desk:
     ) -> None:
         self.exchange = exchange
         self.intake = intake
+        self.flusher = Flusher(asyncio.get_running_loop())
+        self.announce_message = bridge.fire_message  # bound here: one call less for each message
         self.connections: dict[Connection, None] = {}
         self.connections_max: dict[str, int] = {}  # of each listener that has a bound of its own
         self._bridge = bridge
@@ -203,10 +206,6 @@ class Desk:
         self._bridge.fire(BrokerEvents.CLIENT_DISCONNECTED, client_id=peer.client_id, client_session=peer.profile)
         if self._on_disconnected is not None:
             self._on_disconnected(peer.account, peer.client_id, reason)
-
-    def announce_message(self, peer: Peer, packet: Publish, refused: str | None) -> None:
-        """Tell plugins that a message came."""
-        self._bridge.fire_message(peer.client_id, packet, refused)
 
     def announce_subscribed(self, peer: Peer, packet: Subscribe, codes: tuple[int, ...]) -> None:
         """Tell plugins which filters were granted."""

@@ -106,7 +106,7 @@ class Exchange:
         self._routes.clear()
         for session in self.sessions.values():
             if account_name is None or session.peer.account.name == account_name:
-                session.peer.decisions.clear()
+                session.peer.forget_decisions()
 
     def note_will(self, peer: Peer, will: Will) -> int:
         """Note the will of an open connection, which fires when this process ends without it; return its row."""
@@ -134,9 +134,17 @@ class Exchange:
 
     def accept(self, peer: Peer, packet: Publish) -> str | None:
         """Route a client's message (or will), or return why it is refused."""
-        reason = self.refusal(peer, packet.topic, retain=packet.retain)
+        topic, payload, qos, retain, _dup, _packet_id = packet
+        if topic in peer.may_publish and not retain:
+            self.route(Message(topic, payload, qos))
+            return None
+        reason = self.refusal(peer, topic, retain=retain)
         if reason is None:
-            self.route(Message(packet.topic, packet.payload, qos=packet.qos, retain=packet.retain))
+            if not retain:
+                if len(peer.may_publish) >= self.limits.decisions_per_session_max:
+                    peer.may_publish.clear()
+                peer.may_publish.add(topic)
+            self.route(Message(topic, payload, qos, retain))
         else:
             self.counters.publishes_refused += 1
         return reason
@@ -152,8 +160,9 @@ class Exchange:
             routes[message.topic] = receivers
         if message.retain:
             self._retain(message)
+        qos = message.qos
         for session, granted_qos in receivers:
-            session.deliver(message, min(message.qos, granted_qos))
+            session.deliver(message, qos if qos < granted_qos else granted_qos)  # noqa: FURB136 — min() costs a call
 
     def _retain(self, message: Message) -> None:
         if not self.retained.keep(message):

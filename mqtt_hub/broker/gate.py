@@ -30,7 +30,7 @@ Filtering: TypeAlias = Callable[[Any, str, Action], Awaitable[bool]]  # (amqtt s
 class Peer:
     """Who a connection is, and what has been decided about it."""
 
-    __slots__ = ("account", "client_id", "decisions", "key", "profile")
+    __slots__ = ("account", "client_id", "decisions", "key", "may_publish", "profile")
 
     def __init__(self, account: Account, client_id: str, profile: Any = None) -> None:
         self.account = account
@@ -38,6 +38,12 @@ class Peer:
         self.key = (account.name, client_id)
         self.profile = profile  # the amqtt Session that plugins see; None where there are no plugins
         self.decisions: dict[_Key, str | None] = {}
+        self.may_publish: set[str] = set()  # topics at which nothing at all refuses a message without RETAIN
+
+    def forget_decisions(self) -> None:
+        """Let everything be decided anew."""
+        self.decisions.clear()
+        self.may_publish.clear()
 
     def __str__(self) -> str:
         return f"{self.account.name or 'anonymous'}/{self.client_id}"

@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 from mqtt_hub.broker.gate import Peer
 from mqtt_hub.broker.limits import Limits
-from mqtt_hub.broker.packets import Puback, Publish, Pubrec
+from mqtt_hub.broker.packets import Publish, Pubrec, acknowledgement
 from mqtt_hub.broker.store import Store
 
 __all__ = ["AckWindow", "Consumer", "Delivery", "Intake"]
@@ -84,9 +84,12 @@ class Delivery:
 
     def reply(self) -> bytes:
         """Return the packet that tells the publisher, none for QoS 0."""
-        if self.qos == 1:
-            return Puback(self._packet_id).encode()
-        return Pubrec(self._packet_id).encode() if self.qos else b""
+        return _acknowledgement(self.qos, self._packet_id) if self.qos else b""
+
+
+def _acknowledgement(qos: int, packet_id: int) -> bytes:
+    """Return PUBACK or PUBREC."""
+    return acknowledgement(0x40 if qos == 1 else 0x50, packet_id)
 
 
 Consumer: TypeAlias = Callable[[Delivery], None]
@@ -120,14 +123,14 @@ class AckWindow:
     def __init__(self, intake: Intake, write: Callable[[bytes], None], resume: Callable[[], None]) -> None:
         self._intake = intake
         self._write: Callable[[bytes], None] | None = write
-        self._pending: deque[Delivery] = deque()
+        self.pending: deque[Delivery] = deque()  # in order of arrival
         self.resume = resume
 
     @property
     def full(self) -> bool:
         """Whether nothing more may be handed over now."""
         intake = self._intake
-        return len(self._pending) >= intake.limits.unacknowledged_messages_max or intake.full
+        return len(self.pending) >= intake.limits.unacknowledged_messages_max or intake.full
 
     def stall(self) -> None:
         """Ask to be resumed when there is room."""
@@ -141,13 +144,12 @@ class AckWindow:
         Without both it is acknowledged at once and there is no Delivery.
         """
         consumer = self._intake.consumer
-        if consumer is None and store is None and not self._pending:
+        if consumer is None and store is None and not self.pending:
             if packet.qos and self._write is not None:
-                acknowledgement = Puback if packet.qos == 1 else Pubrec
-                self._write(acknowledgement(packet.packet_id).encode())
+                self._write(_acknowledgement(packet.qos, packet.packet_id))
             return None
         delivery = Delivery(packet, peer, refused, self, (consumer is not None) + (store is not None))
-        self._pending.append(delivery)
+        self.pending.append(delivery)
         self._intake.unacknowledged += 1
         if store is not None:
             store.after_commit(delivery.settle)
@@ -164,12 +166,12 @@ class AckWindow:
 
     def adopt(self, delivery: Delivery, former: AckWindow) -> None:
         """Take over a delivery from the earlier connection of the same session."""
-        former._pending.remove(delivery)
-        self._pending.append(delivery)
+        former.pending.remove(delivery)
+        self.pending.append(delivery)
 
     def release(self) -> None:
         """Write the acknowledgements that are due, in order."""
-        pending, intake = self._pending, self._intake
+        pending, intake = self.pending, self._intake
         while pending and pending[0].acknowledged:
             delivery = pending.popleft()
             intake.unacknowledged -= 1

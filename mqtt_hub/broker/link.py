@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 from mqtt_hub.broker.counters import Counters
+from mqtt_hub.broker.flusher import Flusher
 from mqtt_hub.broker.gate import UndecidedError
 from mqtt_hub.broker.intake import AckWindow, Intake
 from mqtt_hub.broker.limits import Limits
@@ -34,13 +35,15 @@ _LOG = logging.getLogger("mqtt_hub.broker")
 class Link(asyncio.Protocol):
     """An `asyncio.Protocol` that hands packets to ``handle`` and is the `Outlet` of a session."""
 
-    def __init__(self, limits: Limits, counters: Counters, intake: Intake) -> None:
+    def __init__(self, limits: Limits, counters: Counters, intake: Intake, flusher: Flusher) -> None:
         self.remote: tuple[str, int] = ("", 0)
         self._limits = limits
         self._counters = counters
+        self._flusher, self._flush_later = flusher, flusher.flush_later
         self._loop = asyncio.get_running_loop()
         self._transport: Any = None
         self._parser = Parser(limits.packet_bytes_max)
+        self._intake = intake
         self._window = AckWindow(intake, self.write, self._resume)
         self._task: asyncio.Task[None] | None = None  # while a decision is awaited
         self._heard_at_s = 0.0
@@ -96,7 +99,9 @@ class Link(asyncio.Protocol):
         self._heard_at_s = self._loop.time()
         self._counters.bytes_in += len(data)
         self._parser.feed(data)
+        self._flusher.reading_begins()
         self._process()
+        self._flusher.reading_ends()
 
     def pause_writing(self) -> None:
         """Stop sending messages: the client does not read as fast as it is written to."""
@@ -116,11 +121,19 @@ class Link(asyncio.Protocol):
     # reading
 
     def _process(self) -> None:
+        next_packet, pending, intake, limits = self._parser.next, self._window.pending, self._intake, self._limits
+        own_max, total_max = limits.unacknowledged_messages_max, limits.unacknowledged_total_max
         try:
-            for _ in range(self._limits.packets_per_turn_max):
-                if self._blocked():
+            for _ in range(limits.packets_per_turn_max):
+                if (
+                    self._writing_paused
+                    or self._task is not None
+                    or self._closed
+                    or len(pending) >= own_max
+                    or intake.unacknowledged >= total_max
+                ) and self._blocked():
                     break
-                packet = self._parser.next()
+                packet = next_packet()
                 if packet is None:
                     self._read_on()
                     return
@@ -146,6 +159,7 @@ class Link(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _blocked(self) -> bool:
+        """Say whether no packet may be handled now; `_process` asks only when there may be a reason."""
         if self._closed or self._task is not None:
             return True
         if self._window.full:
@@ -202,7 +216,7 @@ class Link(asyncio.Protocol):
             self._out_bytes += len(part)
         if not self._flush_due:
             self._flush_due = True
-            self._loop.call_soon(self._flush)
+            self._flush_later(self)
 
     def overflow(self) -> None:
         """Disconnect a client that is too far behind, after the message in hand has been routed."""
@@ -211,7 +225,8 @@ class Link(asyncio.Protocol):
             self._counters.slow_readers += 1
             self._loop.call_soon(partial(self.close, "slow reader: its queue is full", abort=True))
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what has gathered; called at the end of the turn."""
         self._flush_due = False
         if not self._out or self._transport.is_closing():
             return
@@ -238,7 +253,7 @@ class Link(asyncio.Protocol):
         if abort:
             self._transport.abort()
         else:
-            self._flush()
+            self.flush()
             self._transport.close()
             if self._transport.get_write_buffer_size():
                 self._loop.call_later(self._limits.linger_s, self._transport.abort)

@@ -16,7 +16,7 @@ class Message:
 
     __slots__ = ("_heads", "holders", "payload", "qos", "raw_topic", "retain", "row", "size_bytes", "topic")
 
-    def __init__(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> None:
+    def __init__(self, topic: str, payload: bytes, qos: int, retain: bool = False) -> None:  # noqa: FBT001, FBT002 — on the hot path
         self.topic = topic
         self.payload = payload
         self.qos = qos

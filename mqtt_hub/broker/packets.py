@@ -37,6 +37,7 @@ __all__ = [
     "Unsuback",
     "Unsubscribe",
     "Will",
+    "acknowledgement",
     "frame",
     "publish_head",
     "text",
@@ -44,7 +45,8 @@ __all__ = [
 
 PROTOCOL_LEVEL = 4  # of MQTT 3.1.1 in CONNECT, 3.1.2.2
 _REMAINING_LENGTH_MAX = 268_435_455  # four bytes of seven bits, 2.2.3
-_ACK = struct.Struct(">BBH")
+_ACK = struct.Struct(">BBH").pack
+_HEAD = struct.Struct(">BBBH")  # first byte, two digits of remaining length, length of the topic
 
 
 class MalformedPacketError(ProtocolError):
@@ -91,8 +93,15 @@ def binary(value: bytes) -> bytes:
 def publish_head(topic: bytes, payload_bytes: int, *, qos: int, retain: bool, dup: bool) -> bytes:
     """Return the bytes of a PUBLISH up to the packet id, which alone differs between receivers (3.3)."""
     length = 2 + len(topic) + (2 if qos else 0) + payload_bytes
-    first = bytes((0x30 | dup << 3 | qos << 1 | retain,))
-    return first + _remaining_length(length) + len(topic).to_bytes(2, "big") + topic
+    first = 0x30 | dup << 3 | qos << 1 | retain
+    if 0x80 <= length < 0x4000:  # most
+        return _HEAD.pack(first, length & 0x7F | 0x80, length >> 7, len(topic)) + topic
+    return bytes((first,)) + _remaining_length(length) + len(topic).to_bytes(2, "big") + topic
+
+
+def acknowledgement(first: int, packet_id: int) -> bytes:
+    """Return the packet of four bytes that begins with ``first``: PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK."""
+    return _ACK(first, 2, packet_id)
 
 
 class Will(NamedTuple):
@@ -167,7 +176,7 @@ class Puback(NamedTuple):
 
     def encode(self) -> bytes:
         """Return the packet's bytes."""
-        return _ACK.pack(0x40, 2, self.packet_id)
+        return acknowledgement(0x40, self.packet_id)
 
 
 class Pubrec(NamedTuple):
@@ -177,7 +186,7 @@ class Pubrec(NamedTuple):
 
     def encode(self) -> bytes:
         """Return the packet's bytes."""
-        return _ACK.pack(0x50, 2, self.packet_id)
+        return acknowledgement(0x50, self.packet_id)
 
 
 class Pubrel(NamedTuple):
@@ -187,7 +196,7 @@ class Pubrel(NamedTuple):
 
     def encode(self) -> bytes:
         """Return the packet's bytes."""
-        return _ACK.pack(0x62, 2, self.packet_id)
+        return acknowledgement(0x62, self.packet_id)
 
 
 class Pubcomp(NamedTuple):
@@ -197,7 +206,7 @@ class Pubcomp(NamedTuple):
 
     def encode(self) -> bytes:
         """Return the packet's bytes."""
-        return _ACK.pack(0x70, 2, self.packet_id)
+        return acknowledgement(0x70, self.packet_id)
 
 
 class Subscribe(NamedTuple):
@@ -241,7 +250,7 @@ class Unsuback(NamedTuple):
 
     def encode(self) -> bytes:
         """Return the packet's bytes."""
-        return _ACK.pack(0xB0, 2, self.packet_id)
+        return acknowledgement(0xB0, self.packet_id)
 
 
 class Pingreq(NamedTuple):

@@ -12,7 +12,7 @@ before the body arrives, and so is a length above the bound.
 
 from __future__ import annotations
 
-from mqtt_hub.broker.decoders import decoder
+from mqtt_hub.broker.decoders import DECODERS, why_no_packet
 from mqtt_hub.broker.packets import MalformedPacketError, Packet
 
 __all__ = ["Parser"]
@@ -55,29 +55,32 @@ class Parser:
         Raises MalformedPacketError for bytes that MQTT 3.1.1 forbids or a packet above ``packet_bytes_max``.
         """
         chunk, at = self._chunk, self._at
-        available = len(chunk) - at
-        if not available:
+        end = len(chunk)
+        if at == end:
             return None
         first = chunk[at]
-        decode = decoder(first)
-        length = shift = 0
+        decode = DECODERS.get(first)
+        if decode is None:
+            raise MalformedPacketError(why_no_packet(first))
         body = at + 1
+        length = shift = 0
         while True:
-            if body == len(chunk):
-                self._wait_for(available + 1)
+            if body == end:
+                self._wait_for(end - at + 1)
                 return None
             digit = chunk[body]
             body += 1
-            length |= (digit & 0x7F) << shift
             if digit < 0x80:
+                length |= digit << shift
                 break
+            length |= (digit & 0x7F) << shift
             shift += 7
             if shift == 7 * _LENGTH_DIGITS_MAX:
                 raise MalformedPacketError("remaining length of more than four bytes (2.2.3)")
         stop = body + length
         if stop - at > self.packet_bytes_max:
             raise MalformedPacketError(f"packet of {stop - at} bytes, at most {self.packet_bytes_max} are taken")
-        if stop > len(chunk):
+        if stop > end:
             self._wait_for(stop - at)
             return None
         self._at = stop

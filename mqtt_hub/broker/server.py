@@ -49,6 +49,7 @@ __all__ = ["HubBroker"]
 
 _LOG = logging.getLogger("mqtt_hub.broker")
 _HOUSEKEEPING_INTERVAL_S = 10.0
+_BACKLOG = 4_096  # connections that the system holds until they are accepted: a fleet that returns all at once
 
 
 class HubBroker(Broker):
@@ -176,6 +177,7 @@ class HubBroker(Broker):
             address,
             port,
             reuse_address=True,
+            backlog=_BACKLOG,
             ssl=ssl_context,
             ssl_handshake_timeout=handshake_s,
         )
@@ -235,7 +237,7 @@ class HubBroker(Broker):
 
         The consumer does not get it. Call it on the loop's thread.
         """
-        self._desk.run(partial(self._exchange.route, Message(topic, payload, qos=qos, retain=retain)))
+        self._desk.run(partial(self._exchange.route, Message(topic, payload, qos, retain)))
 
     def forget_access(self, account_name: str | None = None) -> None:
         """Decide anew what an account (or everybody) may do: the rules, or its role, have changed.

@@ -47,8 +47,8 @@ C_SOURCE_CHARACTERS_MAX = 32 * 1024
 CHUNK_CHARACTERS_MAX = 64 * 1024  # base64 of 48 KiB
 I64 = 2**63 - 1
 
-Name = Annotated[str, Text(64, r"[A-Za-z0-9_-]+", 1)]
-Kind = Annotated[str, Text(64, r"[a-z0-9_]+", 1)]
+Name = Annotated[str, Text(64, r"[A-Za-z0-9_-]+", 1, repeats=True)]
+Kind = Annotated[str, Text(64, r"[a-z0-9_]+", 1, repeats=True)]
 Digest = Annotated[str, Text(64, r"[0-9a-f]{64}", 64)]
 Source = Annotated[str, Text(SOURCE_CHARACTERS_MAX, characters_min=1)]
 Reason = Annotated[str, Text(512)]

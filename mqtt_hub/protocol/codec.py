@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import orjson
 
-from mqtt_hub.protocol.bodies import Body, Session
+from mqtt_hub.protocol.bodies import Body, Name, Session
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.schema import Text, Whole, checker, fail
 from mqtt_hub.protocol.table import TABLE, MessageType, Scope
@@ -30,7 +30,8 @@ ENVELOPE_BYTES_MAX = 96 * 1024  # below every broker's limit (AWS: 128 KiB)
 JSON_DEPTH_MAX = 16
 VERSION = 1
 
-_NAME = checker(Annotated[str, Text(64, r"[A-Za-z0-9_-]+", 1)])
+_NAME = checker(Name)
+_TYPES = {type_.value: type_ for type_ in MessageType}
 _SESSION = checker(Session)
 _SEQ = checker(Annotated[int, Whole(1, 2**53)])
 _TIME = checker(Annotated[str, Text(24, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")])
@@ -124,8 +125,8 @@ def decode(payload: bytes, topic: Topic | None = None) -> Message:
         sent_at=_time(envelope.get("sent_at"), "sent_at"),
         body=checker(row.body)(envelope.get("body"), "body"),
         seq=seq,
-        correlation_id=_ID(envelope.get("correlation_id", ""), "correlation_id"),
-        reply_to=_ID(envelope.get("reply_to", ""), "reply_to"),
+        correlation_id=_ID(envelope["correlation_id"], "correlation_id") if "correlation_id" in envelope else "",
+        reply_to=_ID(envelope["reply_to"], "reply_to") if "reply_to" in envelope else "",
         expires_at=_time(expires_at, "expires_at") if expires_at != "" else "",
     )
     if type_ is MessageType.COLLABORATION_REQUEST and not message.correlation_id.startswith(f"{message.sender}."):
@@ -157,10 +158,10 @@ def _agree(message: Message, topic: Topic) -> None:
 
 
 def _type(value: Any) -> MessageType:
-    try:
-        return MessageType(value)
-    except ValueError:
-        raise fail("type", "a message type of topics.md", value) from None
+    type_ = _TYPES.get(value) if type(value) is str else None
+    if type_ is None:
+        raise fail("type", "a message type of topics.md", value)
+    return type_
 
 
 def _time(value: Any, path: str) -> str:

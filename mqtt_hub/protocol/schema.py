@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -27,16 +27,21 @@ from mqtt_hub.protocol.errors import ProtocolError
 
 __all__ = ["Flat", "Items", "Real", "Text", "Whole", "checker"]
 
+REMEMBERED_MAX = 1_024  # texts of one kind
 Check = Callable[[Any, str], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string of ``characters_min`` to ``characters_max`` characters, matching ``pattern`` as a whole."""
+    """A string of ``characters_min`` to ``characters_max`` characters, matching ``pattern`` as a whole.
+
+    ``repeats`` says that the same few come again and again: those found right are remembered.
+    """
 
     characters_max: int
     pattern: str = ""
     characters_min: int = 0
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,8 @@ def _text(bound: Text) -> Check:
     matches = re.compile(bound.pattern).fullmatch if bound.pattern else None
     low, high = bound.characters_min, bound.characters_max
     expected = f"text of {low} to {high} characters"
+    if bound.repeats:
+        return _remembering(_text(replace(bound, repeats=False)))
 
     def check(value: Any, path: str) -> str:
         if type(value) is not str or not low <= len(value) <= high:
@@ -136,6 +143,21 @@ def _text(bound: Text) -> Check:
         return value
 
     return check
+
+
+def _remembering(check: Check) -> Check:
+    right: set[str] = set()
+
+    def recall(value: Any, path: str) -> Any:
+        if type(value) is str and value in right:
+            return value
+        check(value, path)
+        if len(right) >= REMEMBERED_MAX:
+            right.clear()
+        right.add(value)
+        return value
+
+    return recall
 
 
 def _whole(bound: Whole) -> Check:
@@ -186,15 +208,16 @@ def _items(check_item: Check, bound: Items) -> Check:
 def _object(class_: type) -> Check:
     hints = get_type_hints(class_, include_extras=True)
     parts = [(item.name, checker(hints[item.name]), _required(item)) for item in fields(class_)]
+    roots = [f"body.{name}" for name, _check, _required in parts]  # of most objects: not put together each time
     validate = getattr(class_, "validate", None)
 
     def check(value: Any, path: str) -> Any:
         if type(value) is not dict:
             raise fail(path, "an object", value)
         checked = {}
-        for name, check_part, required in parts:
+        for (name, check_part, required), root in zip(parts, roots, strict=True):
             if name in value:
-                checked[name] = check_part(value[name], f"{path}.{name}")
+                checked[name] = check_part(value[name], root if path == "body" else f"{path}.{name}")
             elif required:
                 raise ProtocolError(f"{path}.{name}: is missing")
         made = class_(**checked)

@@ -30,6 +30,8 @@ _ALL = frozenset(ROLES)
 class MessageType(StrEnum):
     """Every type of message; the value is the type in the envelope, lower-cased it is the topic level."""
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and every message is looked up by its type
+
     HELLO = "HELLO"
     TRAINING_SYNC = "TRAINING_SYNC"
     PATTERN_SHARE = "PATTERN_SHARE"

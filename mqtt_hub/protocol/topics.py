@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.table import HUB, TABLE, MessageType, Scope
@@ -17,6 +18,7 @@ __all__ = ["DEFAULT_PREFIX", "NAME", "Topic", "build", "parse", "subscriptions"]
 DEFAULT_PREFIX = "kernel"
 VERSION = "v1"
 TOPIC_BYTES_MAX = 256
+TOPICS_REMEMBERED_MAX = 4_096
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _LEVELS = {type_.value.lower(): type_ for type_ in MessageType}
@@ -47,6 +49,11 @@ def parse(topic: str, *, prefix: str = DEFAULT_PREFIX) -> Topic:
     """Return the parts of a topic; raises `ProtocolError` naming what does not fit."""
     if len(topic) > TOPIC_BYTES_MAX:
         raise ProtocolError(f"topic: longer than {TOPIC_BYTES_MAX} bytes")
+    return _parsed(topic, prefix)
+
+
+@lru_cache(maxsize=TOPICS_REMEMBERED_MAX)
+def _parsed(topic: str, prefix: str) -> Topic:
     levels = topic.split("/")
     if levels[:2] != [prefix, VERSION]:
         raise ProtocolError(f"topic: {topic[:80]!r} is not under {prefix}/{VERSION}/")
