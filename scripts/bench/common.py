@@ -85,6 +85,7 @@ def arguments(description: str) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--quick", action="store_true", help="one pair each, short: under 40 s, coarse")
     parser.add_argument("--pairs", type=int, default=3, help="interleaved pairs of which the median counts")
+    parser.add_argument("--all-cores", action="store_true", help="do not put the broker and its load on one core")
     return parser.parse_args()
 
 
