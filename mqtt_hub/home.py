@@ -149,6 +149,10 @@ class Home:
             return self.path / config.tls_ca
         return None if config.tls_certificate else self.tls / "ca.pem"
 
+    def shown_certificate(self, config: Config, name: str) -> Path | None:
+        """Return what one of this machine's own clients shows a broker that asks for certificates."""
+        return self.tls / f"{name}.pem" if config.tls and config.tls_client_ca else None
+
     def running_port(self) -> int:
         """Return the port of the hub that runs here, or the configured one."""
         try:

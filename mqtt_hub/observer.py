@@ -34,7 +34,15 @@ class Observer:
     """A connection with the observer's token; use it with ``with``."""
 
     def __init__(
-        self, host: str, port: int, token: str, prefix: str, *, tls: bool = False, ca_file: Path | None = None
+        self,
+        host: str,
+        port: int,
+        token: str,
+        prefix: str,
+        *,
+        tls: bool = False,
+        ca_file: Path | None = None,
+        certificate: Path | None = None,
     ) -> None:
         self._host, self._port, self._prefix = host, port, prefix
         self._queue: queue.Queue[tuple[str, bytes] | None] = queue.Queue(QUEUE_MESSAGES_MAX)
@@ -44,7 +52,7 @@ class Observer:
         )
         self._client.username_pw_set("observer", token)
         if tls:
-            use_tls(self._client, host, ca_file)
+            use_tls(self._client, host, ca_file, certificate)
         self._client.on_connect = lambda _c, _u, _f, reason, _p: self._outcome.put(reason)
         self._client.on_disconnect = lambda *_: self._keep(None)
         self._client.on_message = self._on_message
@@ -60,6 +68,7 @@ class Observer:
             config.prefix,
             tls=config.tls,
             ca_file=home.trusted_ca(config),
+            certificate=home.shown_certificate(config, "observer"),
         )
 
     def __enter__(self) -> Self:

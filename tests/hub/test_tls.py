@@ -136,6 +136,8 @@ def test_mosquitto_pub_is_let_in_with_a_client_certificate_and_not_without(secur
         assert subprocess.run([*command, *certificate], timeout=DEADLINE_S, check=False).returncode == 0
         done = subprocess.run(command, timeout=DEADLINE_S, check=False, capture_output=True)
         assert done.returncode != 0
+        mqtt_hub("cert", "client", "observer", "--home", str(secure_home.path))
+        assert '"state": "running"' in mqtt_hub("status", "--json", "--home", str(secure_home.path))
 
 
 def test_a_tls_hub_without_certificate_says_what_to_do(tmp_path: Path) -> None:
