@@ -29,7 +29,7 @@ from mqtt_hub.workload_store import StoredWorkload, WorkloadStore
 
 __all__ = ["Desk"]
 
-BEST_MAX = 4
+BEST_MAX = 16
 PATTERNS_MAX = 8
 PEERS_MAX = 128
 PENDING_MAX = 4  # a validator asks again when it has judged these
@@ -45,6 +45,7 @@ _log = logging.getLogger("mqtt_hub.desk")
 def _shorter(sync: TrainingSync) -> Iterator[TrainingSync]:
     """Yield the answer, then shorter ones: what nodes sent may be so long that together it fits no envelope."""
     yield sync
+    yield replace(sync, best=sync.best[:2], patterns=(), pending=sync.pending[:1])
     yield replace(sync, best=(), patterns=(), pending=sync.pending[:1])
     yield replace(sync, best=(), patterns=(), pending=(), peers=())
     yield replace(sync, best=(), patterns=(), pending=(), peers=(), receipts=sync.receipts[:1])
@@ -123,6 +124,19 @@ class Desk:
             for stored in self._workloads.for_role(message.body.role, message.body.kinds):
                 if stored.entry.id not in have:
                     self._due.setdefault(stored.entry.id, (self._clock() + GATHER_S, stored))
+
+    def workloads(self) -> int:
+        """Return how many workload files there are."""
+        return len(self._workloads.entries())
+
+    def look_for_workloads(self) -> None:
+        """Look at the directory: reads files, so call it in the archive's thread."""
+        self._workloads.refresh()
+
+    def offer_new_workloads(self) -> None:
+        """Put in line what was added while the hub runs: train and hidden parts go out together, to all."""
+        for stored in self._workloads.take_news():
+            self._due.setdefault(stored.entry.id, (self._clock() + GATHER_S, stored))
 
     def send_due_workloads(self) -> None:
         """Send some of the workloads whose time to gather further askers is over: `CHUNKS_PER_TICK_MAX` pieces."""

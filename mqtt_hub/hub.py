@@ -103,6 +103,8 @@ class CollaborativeKernelHub:
         loops = (self._commit_loop(), self._watch_loop(), self._house_loop())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
         self._tell_status()
+        if not self._desk.workloads():
+            _log.warning("no workloads yet, so nobody has anything to search for: mqtt-hub workload add")
         _log.info("hub listens on %s:%d, archive %s", self._config.host, self.source.port, self._home.archive_path)
 
     async def failure(self) -> None:
@@ -143,7 +145,11 @@ class CollaborativeKernelHub:
             uptime_s=now - self._started_at,
             state=self._state,
         )
-        return status | {"port": self.source.port, "broker": self.source.counters()}
+        return status | {
+            "port": self.source.port,
+            "workloads": self._desk.workloads(),
+            "broker": self.source.counters(),
+        }
 
     def _tell_status(self) -> None:
         status = self.get_hub_status()
@@ -219,6 +225,7 @@ class CollaborativeKernelHub:
         while True:
             await asyncio.sleep(TICK_S)
             await self._shut_out_revoked()
+            self._desk.offer_new_workloads()
             self._desk.send_due_workloads()
             if self._desk.sent:
                 self._wake.set()
@@ -235,6 +242,7 @@ class CollaborativeKernelHub:
             await self._in_thread(self._writer.advance, upto)
             await self._in_thread(self._writer.expire_collaborations, stamp(self._clock()))
             self._measured = await self._in_thread(measure, self._db, self._home.archive_path)
+            await self._in_thread(self._desk.look_for_workloads)
         except ArchiveError as error:
             _log.warning("housekeeping waits: %s", error)
         self._tell_status()

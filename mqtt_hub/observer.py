@@ -60,11 +60,13 @@ class Observer:
     @classmethod
     def of(cls, home: Home) -> Self:
         """Return the observer of the hub that runs on this home."""
-        config = home.config()
+        config, token = home.config(), home.token("observer")
+        if home.running_port() == 0:  # "any free one", which only the running hub knows
+            raise BrokerUnavailableError(f"no hub runs on {home.path}", hint=f"mqtt-hub serve --home {home.path}")
         return cls(
             config.own_host,
             home.running_port(),
-            home.token("observer"),
+            token,
             config.prefix,
             tls=config.tls,
             ca_file=home.trusted_ca(config),

@@ -72,6 +72,11 @@ class Registry:
             if name != but
         )
 
+    def validators(self) -> int:
+        """Return how many validators are there."""
+        here = self.connected()
+        return sum(seen.role == "validator" for name, seen in self._nodes.items() if name in here)
+
     def connected(self) -> dict[str, str]:
         """Return the nodes that are there, with their specialization."""
         return {

@@ -53,6 +53,7 @@ class Child:
     restarts: int = 0
     state: str = "new"
     started_at: float = 0.0
+    log_began_at: int = 0  # bytes of the log that earlier runs wrote
     due_at: float = 0.0
     backoff_s: float = field(default=1.0)
 
@@ -62,19 +63,19 @@ class Child:
         return self.home / "node.log"
 
     def last_line(self) -> str:
-        """Return the newest line of the node's log."""
-        return _last_line(self.log_path)
+        """Return the newest line of the node's log since it was started last."""
+        return _last_line(self.log_path, after=self.log_began_at)
 
     def complaint(self) -> str:
         """Return the newest line of its standard error: why it ended, where it says so."""
         return _last_line(self.home / "stderr.log").removeprefix("Error: ")
 
 
-def _last_line(path: Path) -> str:
+def _last_line(path: Path, *, after: int = 0) -> str:
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
-            file.seek(max(0, file.tell() - TAIL_BYTES))
+            file.seek(max(after, file.tell() - TAIL_BYTES))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
@@ -174,6 +175,7 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         plan = child.plan
+        child.log_began_at = child.log_path.stat().st_size if child.log_path.exists() else 0
         with (child.home / "stderr.log").open("ab") as errors:
             child.process = subprocess.Popen(
                 [

@@ -72,6 +72,7 @@ def describe(
         "uptime_s": round(uptime_s, 1),
         "connected": len(connected),
         "connected_nodes": connected,
+        "validators": registry.validators(),
         "nodes_known": len(registry.peers()),
         "messages": {
             "accepted": tally.by_type.total(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -58,7 +59,9 @@ class WorkloadStore:
         self._directory = directory
         self._stored: dict[str, StoredWorkload] = {}
         self._left_out: dict[str, tuple[int, int]] = {}  # name -> (size, time of change) of what was no workload
+        self._news: deque[StoredWorkload] = deque()
         self.refresh()
+        self._news.clear()  # what lies there when the hub starts is no news: HELLO asks for it
 
     def add(self, data: bytes) -> StoredWorkload:
         """Keep one workload file; raises `ConfigurationError` when it is none. Adding it again changes nothing."""
@@ -81,6 +84,18 @@ class WorkloadStore:
                 except (OSError, ConfigurationError) as error:
                     _log.warning("%s: left out: %s", path.name, error)
 
+    def entries(self) -> list[WorkloadEntry]:
+        """Return the list of workloads, by name, train before hidden."""
+        listed = [stored.entry for stored in self._stored.values()]
+        return sorted(listed, key=lambda entry: (entry.kind, entry.name, entry.part != "train"))
+
+    def take_news(self) -> list[StoredWorkload]:
+        """Return what `refresh` has found since the last call; another thread may be at `refresh`."""
+        news = []
+        while self._news:
+            news.append(self._news.popleft())
+        return news
+
     def for_role(self, role: str, kinds: tuple[str, ...]) -> list[StoredWorkload]:
         """Return what a node of that role may have: hidden parts are for validators only."""
         return [
@@ -98,8 +113,12 @@ class WorkloadStore:
         data = path.read_bytes()
         digest = sha256(data).hexdigest()
         if digest != path.stem:
-            raise ConfigurationError(f"{path.name}: not the bytes of its digest", hint=f"call it {digest}.workload")
+            raise ConfigurationError(
+                f"{path.name}: not the bytes of its digest",
+                hint="mqtt-hub workload add puts a file here under its right name",
+            )
         self._stored[digest] = StoredWorkload(_entry(data, digest, path.name), path)
+        self._news.append(self._stored[digest])
 
 
 def _entry(data: bytes, digest: str, name: str) -> WorkloadEntry:

@@ -26,6 +26,7 @@ from mqtt_hub.protocol.bodies import (
     TestResult,
 )
 from mqtt_hub.protocol.codec import to_json
+from trainers.arenas.evaluate import classics
 from trainers.arenas.evaluator import CAPACITY_MAX, Counters, Evaluator, Failure
 from trainers.arenas.page_replacement.kind import KIND
 from trainers.policy import PolicyError, canonical, component_id, parse, to_c
@@ -63,6 +64,7 @@ class Bench:
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self._reference = Evaluator(KIND.name, engine="reference")
+        self._textbook: dict[str, dict[str, int]] = {}  # workload id -> counters by name
         self._baselines: dict[str, dict[str, int]] = {}  # workload id -> counters by name, the bound's too
 
     def judge(
@@ -171,6 +173,7 @@ class Bench:
             bound=bound,
             baselines=counted,
             picked=picked,
+            programs=self._programs(workload),
         )
 
     def _useful(self, target: str, scores: Sequence[HiddenScore], sheet: _Sheet) -> None:
@@ -188,6 +191,18 @@ class Bench:
             else f"{worst.workload} (hidden): {worst.value:.0f} {KIND.metric},"
             f" {KIND.baseline} has {worst.baselines[KIND.baseline]:.0f}",
         )
+
+    def _programs(self, workload: Workload) -> dict[str, int]:
+        """Return what the textbook's programs reach: where search starts, so that it gets no credit for them."""
+        if workload.id not in self._textbook:
+            outcomes = {
+                name: self._evaluator.run(program, workload.id, workload.capacity)
+                for name, program in classics(KIND.name).items()
+            }
+            self._textbook[workload.id] = {
+                name: outcome.misses for name, outcome in outcomes.items() if isinstance(outcome, Counters)
+            }
+        return self._textbook[workload.id]
 
     def _counted(self, workload: Workload) -> dict[str, int]:
         if workload.id not in self._baselines:

@@ -88,17 +88,18 @@ def run(
     settings = _settings(name, role, specialization, token_file, host, port, prefix, home)
     if tls or ca_file or certificate:
         settings = replace(settings, tls=Tls(ca_file, certificate, key))
-    log_to(log_file)
     stop = Stop()
     stop.on_signals()
     if stop_at_end_of_input:
         stop.at_end_of_input()
-    try:
-        _work(settings, stop, TrainerSettings(seed=seed, evaluations_max=evaluations))
-    except MqttHubError as error:
-        if log_file is not None:  # whoever reads the log later wants to know why it ends
-            logging.getLogger(name).error("%s", error)
-        raise
+    with _alone(settings.home):  # first of all: the log is that of the node that runs
+        log_to(log_file)
+        try:
+            _work(settings, stop, TrainerSettings(seed=seed, evaluations_max=evaluations))
+        except MqttHubError as error:
+            if log_file is not None:  # whoever reads the log later wants to know why it ends
+                logging.getLogger(name).error("%s", error)
+            raise
 
 
 @click.command()
@@ -131,7 +132,7 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 def _work(settings: NodeSettings, stop: Stop, search: TrainerSettings) -> None:
-    with _alone(settings.home), Evaluator(settings.kinds[0]) as evaluator:
+    with Evaluator(settings.kinds[0]) as evaluator:
         library = Library(settings.home / "workloads")
         settings = replace(settings, capabilities=_capabilities(evaluator.engine))
         node = Node(settings, have=library.have, stop=stop)
@@ -143,7 +144,6 @@ def _work(settings: NodeSettings, stop: Stop, search: TrainerSettings) -> None:
             else:
                 trainer = NetworkedKernelTrainer(node, library, evaluator, stop, search)
                 trainer.run()
-                (settings.home / "evaluations").write_text(f"{trainer.meter.evaluations}\n")
         finally:
             node.log.removeHandler(handler)
             node.stop()

@@ -9,6 +9,7 @@ import orjson
 
 from trainers.arenas import evaluate as scoring
 from trainers.arenas.page_replacement.kind import BOUND, KIND
+from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload, halves, read, save
 from trainers.workloads.importers import FORMATS, import_workload
 from trainers.workloads.recorder import record as record_command
@@ -83,6 +84,8 @@ def import_(file: Path, format_: str, column: str | None, output: Path, capacity
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def record(output: Path | None, name: str | None, command: tuple[str, ...]) -> None:
     """Run COMMAND and record which file pages it asks for."""
+    if output is not None and output.exists():
+        raise WorkloadError(f"{output} is there already", hint="a recording is not overwritten: choose another name")
     recording = record_command(command, name=name)
     output = output or Path(f"{recording.workload.name}.workload")
     save(recording.workload, output)

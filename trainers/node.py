@@ -266,7 +266,10 @@ class Node:
         self, client: mqtt.Client, _userdata: Any, _mid: int, codes: list[ReasonCode], _properties: Any
     ) -> None:
         if any(code.is_failure for code in codes):
-            self._failure = AccessDeniedError(f"the broker refused a subscription of {self.settings.name}")
+            self._failure = AccessDeniedError(
+                f"the broker refused a subscription of {self.settings.name}",
+                hint=f"is its account one of a {self.settings.role}? mqtt-hub node list shows it",
+            )
             return
         # Only now that we can hear the answer.
         client.publish(*self._status("init"), qos=1, retain=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import queue
 import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mqtt_hub.protocol.bodies import (
@@ -91,6 +92,7 @@ class NetworkedKernelTrainer:
         for study in self._in_order():  # what was found and not yet told
             if study.island.evaluations > study.chosen_at:
                 self._conclude(study)
+        self._note_evaluations()
         self._node.log.info("%d evaluations done", self.meter.evaluations)
 
     def _round(self, study: Study) -> None:
@@ -270,6 +272,7 @@ class NetworkedKernelTrainer:
         if now - at < PROGRESS_EVERY_S:
             return
         self._told_at = (now, self.meter.evaluations)
+        self._note_evaluations()
         progress = Progress(
             kind=KIND.name,
             workload=study.workload.name,
@@ -280,6 +283,11 @@ class NetworkedKernelTrainer:
             dropped=self._node.dropped,
         )
         self._node.tell(MessageType.PROGRESS, progress)
+
+    def _note_evaluations(self) -> None:
+        """Write down what was spent, for `kernel-trainer outbox`: a node that is killed tells no more."""
+        with suppress(OSError):
+            (self._node.settings.home / "evaluations").write_text(f"{self.meter.evaluations}\n")
 
     def _over(self) -> bool:
         budget = self._settings.evaluations_max

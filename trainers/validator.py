@@ -50,15 +50,27 @@ class KernelValidator:
         self._node.start()
         while not self._stop.is_set():
             self._node.check()
-            busy = bool(self._waiting) and self._equipped()
-            self._listen(wait_s=0.0 if busy else 0.2)
-            if busy:
-                _component, (submitter, submission) = self._waiting.popitem(last=False)
-                self._judge(submitter, submission)
-            elif not self._equipped():
+            submission = self._next() if self._equipped() else None
+            self._listen(wait_s=0.0 if submission else 0.2)
+            if submission:
+                self._judge(*self._waiting.pop(submission))
+            elif not self._equipped() or self._waiting:
                 self._node.ask_again()
             else:
                 self._node.ask_again(MORE_AFTER_S if self._told_news else ASK_EVERY_S)
+
+    def _next(self) -> str | None:
+        """Return the oldest submission that can be judged: the hidden part of its target must be here.
+
+        Without it nothing could be said of its use, and a rejection would be for ever.
+        """
+        for component, (_submitter, submission) in self._waiting.items():
+            train, hidden = (
+                {workload.name for workload in self._library.of(submission.kind, part)} for part in ("train", "hidden")
+            )
+            if submission.target in hidden or submission.target not in train:
+                return component
+        return None
 
     def _judge(self, submitter: str, submission: OsComponentShare) -> None:
         kind = submission.kind

@@ -82,12 +82,12 @@ def _test_result(connection: sqlite3.Connection, message: int, node: int, entry:
         best, best_value = baselines[0] if baselines else ("", None)
         connection.execute(
             "INSERT INTO hidden_scores (test_result, component, workload, workload_id, metric, capacity, requests,"
-            " value, bound, best_baseline, best_baseline_value, picked, picked_value, baselines)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " value, bound, best_baseline, best_baseline_value, picked, picked_value, baselines, programs)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 result, body.component, score.workload, score.id, score.metric, score.capacity, score.requests,
                 score.value, score.bound, best, best_value, score.picked, score.baselines.get(score.picked),
-                _json(score.baselines),
+                _json(score.baselines), _json(score.programs),
             ),
         )  # fmt: skip
     if body.c_source:

@@ -97,16 +97,20 @@ def tally(db: Database) -> dict[str, int]:
 
 
 def best_components(db: Database, kinds: tuple[str, ...], *, limit: int) -> tuple[BestComponent, ...]:
-    """Return the best accepted component of each hidden workload of these kinds, the latest found first."""
+    """Return for each workload the accepted component that was submitted for it last.
+
+    Its author chose it on the train part. The hidden scores play no part: what trainers start from must not have
+    been picked by them.
+    """
     rows = db.execute(
         f"""
-        SELECT kind, workload, id, source FROM (
-            SELECT c.kind, s.workload, c.id, c.source, c.judged_at, row_number() OVER (
-                PARTITION BY c.kind, s.workload_id, s.capacity ORDER BY s.value, c.message
+        SELECT kind, target, id, source FROM (
+            SELECT kind, target, id, source, message, row_number() OVER (
+                PARTITION BY kind, target ORDER BY message DESC
             ) AS place
-            FROM {_AGREED} WHERE c.verdict = 'accepted' AND c.kind IN ({_marks(kinds)})
-        ) WHERE place = 1 ORDER BY judged_at DESC, workload LIMIT ?
-        """,  # noqa: S608 — names and question marks only
+            FROM components WHERE verdict = 'accepted' AND kind IN ({_marks(kinds)})
+        ) WHERE place = 1 ORDER BY message DESC LIMIT ?
+        """,  # noqa: S608 — question marks only
         (*kinds, limit),
     ).fetchall()
     return tuple(

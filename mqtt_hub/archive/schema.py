@@ -112,7 +112,7 @@ def m0002_knowledge(db: Database) -> None:
         {
             "id": int, "test_result": int, "component": str, "workload": str, "workload_id": str, "metric": str,
             "capacity": int, "requests": int, "value": float, "bound": float, "best_baseline": str,
-            "best_baseline_value": float, "picked": str, "picked_value": float, "baselines": str,
+            "best_baseline_value": float, "picked": str, "picked_value": float, "baselines": str, "programs": str,
         },
         pk="id", foreign_keys=[("test_result", "test_results", "id")],
     )  # fmt: skip

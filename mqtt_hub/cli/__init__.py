@@ -4,6 +4,7 @@
 
     init   serve   status   tail          a hub and a look at it
     node   add list revoke rotate         who may connect
+    workload  add list                    what the fleet searches for
     cert   server client                  TLS with a private authority
     spawn  demo                           many nodes; the whole thing in a minute
     broker --open                         just the embedded broker, for trying it with any client
@@ -17,6 +18,7 @@ import click
 
 from mqtt_hub.cli import cert, look, nodes, run
 from mqtt_hub.cli import home as home_commands
+from mqtt_hub.cli import workloads as workload_commands
 from mqtt_hub.protocol.command_line import Commands
 
 __all__ = ["main"]
@@ -30,6 +32,7 @@ def main() -> None:
 
 main.add_command(home_commands.init)
 main.add_command(nodes.node)
+main.add_command(workload_commands.workload)
 main.add_command(cert.cert)
 main.add_command(run.serve)
 main.add_command(run.broker)

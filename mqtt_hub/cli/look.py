@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import orjson
 
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home
 from mqtt_hub.observer import Observer, plain, seen_line
+from mqtt_hub.protocol.table import MessageType
 
 __all__ = ["status", "tail"]
 
@@ -35,11 +38,20 @@ def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes 
         click.echo(f"  {type_:<24} {count}")
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(components.items())) or "none"
     click.echo(f"components: {verdicts}; patterns: {report['patterns']}; code: {report['code']}")
+    click.echo(f"workloads: {report['workloads']} files")
     click.echo(f"active collaborations: {report['active_collaborations']}; archive: {report['archive_bytes']} bytes")
+    for advice in _advice(report):
+        click.echo(f"! {advice}")
 
 
 @click.command()
-@click.option("--type", "types", multiple=True, help="Only this message type (repeatable), e.g. TEST_RESULT.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    type=click.Choice(list(MessageType), case_sensitive=False),
+    help="Only this message type (repeatable), e.g. TEST_RESULT.",
+)
 @click.option("--count", type=click.IntRange(1), help="Stop after so many messages.")
 @home_option
 def tail(types: tuple[str, ...], count: int | None, home: Home) -> None:
@@ -68,3 +80,15 @@ _COLOURS = {
     "PROGRESS": "bright_black",
     "RECEIPT": "bright_black",
 }
+
+
+def _advice(report: dict[str, Any]) -> list[str]:
+    """Return what keeps a fleet from getting anywhere, and what to do about it."""
+    advice = []
+    if not report["workloads"]:
+        advice.append("no workloads, so nobody has anything to search for: mqtt-hub workload add --bundled")
+    if not report["connected"]:
+        advice.append("no node is connected: mqtt-hub spawn -n 4")
+    if report["components"].get("pending", 0) and not report["validators"]:
+        advice.append("components wait for a verdict, no validator is connected: mqtt-hub spawn -n 1 --role validator")
+    return advice

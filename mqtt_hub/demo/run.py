@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import orjson
 
 from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import open_read_only
+from mqtt_hub.bundled import add_bundled, kernel_trainer
 from mqtt_hub.cli.home import create_home
 from mqtt_hub.demo.summary import NodeSent, Summary, summarize
 from mqtt_hub.demo.text import render
@@ -30,7 +32,6 @@ __all__ = ["run_demo"]
 
 START_S = 30.0  # for the hub to listen, and for every node to be accepted
 JUDGE_S = 30.0  # for the validator to finish once the trainers have stopped
-HELPER_S = 60.0
 SPECIALIZATION = "memory_management"
 
 
@@ -45,8 +46,8 @@ def run_demo(*, seconds: int, nodes: int, seed: int, evaluations: int | None, ho
     ]
     if show:
         click.echo(f"home: {place.path}")
-    create_home(place, Config(port=0))
-    _add_bundled_workloads(place)
+    create_home(place, Config(port=_free_port()))
+    add_bundled(WorkloadStore(place.workloads))
     enlist(place, plans)
     with _terminable(), _hub(place) as hub:
         port = place.running_port()
@@ -64,6 +65,12 @@ def run_demo(*, seconds: int, nodes: int, seed: int, evaluations: int | None, ho
             supervisor.stop()
     summary = summarize(place, seconds=searched_s, seed=seed, sent=[_sent(place, plan) for plan in plans])
     _print(summary, place, as_json=as_json)
+
+
+def _free_port() -> int:
+    """Return a port that is free now; it stays in the home's configuration, so that the hub can come back to it."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _watch(
@@ -155,34 +162,9 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _add_bundled_workloads(home: Home) -> None:
-    """Put the recordings that come with the trainers into the hub's store."""
-    directory = home.path / "bundled"
-    _trainers("workload", "bundled", "--output", str(directory))
-    store = WorkloadStore(home.workloads)
-    for path in sorted(directory.glob("*.workload")):
-        store.add(path.read_bytes())
-        path.unlink()
-    directory.rmdir()
-
-
 def _sent(home: Home, plan: NodePlan) -> NodeSent:
-    said = orjson.loads(_trainers("outbox", "--home", str(home.nodes / plan.name), "--json"))
+    said = orjson.loads(kernel_trainer("outbox", "--home", str(home.nodes / plan.name), "--json"))
     return NodeSent(plan.name, plan.role, int(said["sent"]), int(said["evaluations"]))
-
-
-def _trainers(*arguments: str) -> bytes:
-    """Run a kernel-trainer command: the hub's side never imports the trainers'."""
-    done = subprocess.run(
-        [sys.executable, "-m", "trainers", *arguments], capture_output=True, timeout=HELPER_S, check=False
-    )
-    if done.returncode != 0:
-        complaint = done.stderr.decode(errors="replace").strip().splitlines()
-        raise MqttHubError(
-            f"kernel-trainer {arguments[0]} failed: {complaint[-1] if complaint else done.returncode}",
-            hint="is the trainer extra installed? pip install 'mqtt-hub[trainer,hub]'",
-        )
-    return done.stdout
 
 
 def _print(summary: Summary, home: Home, *, as_json: bool) -> None:

@@ -50,6 +50,7 @@ class HiddenRow:
     requests: int
     bound: float
     baselines: dict[str, float]
+    programs: dict[str, float]  # the textbook as programs in the components' form: where search starts
     picked: str
     best: dict[str, Any]
     chosen: dict[str, Any] | None
@@ -128,6 +129,7 @@ def _hidden(results: list[dict[str, Any]], components: list[dict[str, Any]]) -> 
                 requests=first["requests"],
                 bound=first["bound"],
                 baselines=orjson.loads(first["baselines"]),
+                programs=orjson.loads(first["programs"]),
                 picked=first["picked"],
                 best=_scored(first),
                 chosen=_scored(last) if last else None,

@@ -139,7 +139,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class BestComponent(_Named):
-    """The best validated component for one workload, to start from."""
+    """The accepted component that was last submitted for one workload, to start from."""
 
     kind: Kind
     workload: Annotated[str, Text(128)]
@@ -215,7 +215,7 @@ class TrainingSync:
     session: Session
     receipts: Annotated[tuple[SessionReceipt, ...], Items(16)] = ()
     peers: Annotated[tuple[Peer, ...], Items(128)] = ()
-    best: Annotated[tuple[BestComponent, ...], Items(6)] = ()
+    best: Annotated[tuple[BestComponent, ...], Items(16)] = ()
     patterns: Annotated[tuple[PatternShare, ...], Items(16)] = ()
     pending: Annotated[tuple[PendingComponent, ...], Items(4)] = ()
     workloads: Annotated[tuple[WorkloadEntry, ...], Items(128)] = ()
@@ -281,6 +281,7 @@ class HiddenScore:
     bound: Number
     baselines: Scores
     picked: Annotated[str, Text(64)] = ""
+    programs: Scores = field(default_factory=dict)  # the textbook as programs: what search starts from
 
 
 @dataclass(frozen=True, slots=True)
