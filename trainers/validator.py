@@ -44,6 +44,7 @@ class KernelValidator:
         self._judged_in_order: deque[str] = deque()
         self._sync: TrainingSync | None = None
         self._told_news = False
+        self._told_waiting: set[str] = set()
 
     def run(self) -> None:
         """Judge until told to stop; raises what ended the node."""
@@ -70,6 +71,10 @@ class KernelValidator:
             )
             if submission.target in hidden or submission.target not in train:
                 return component
+            if component not in self._told_waiting:
+                self._told_waiting.add(component)
+                self._node.log.info("%s waits for the hidden part of %s", component[:12], submission.target)
+        self._told_waiting &= self._waiting.keys()
         return None
 
     def _judge(self, submitter: str, submission: OsComponentShare) -> None:

@@ -24,6 +24,7 @@ from mqtt_hub.protocol.bodies import (
 from mqtt_hub.protocol.codec import Message, stamp
 from mqtt_hub.protocol.table import MessageType
 from mqtt_hub.spawn import NodePlan
+from mqtt_hub.workload_store import WorkloadStore
 from tests.node.fleet import SPECIALIZATION, Hub, RunningNode, make_home, rows, small_workloads, until
 from tests.protocol.examples import named
 from trainers.arenas.evaluate import classics
@@ -34,7 +35,7 @@ from trainers.node import Node, NodeSettings
 from trainers.policy import PolicyError, canonical, component_id, parse
 from trainers.search.patterns import Pattern
 from trainers.study import AUTHORS_MAX, Meter, Study
-from trainers.workloads.format import Workload
+from trainers.workloads.format import Workload, write
 
 TRAINER, VALIDATOR, PEER = "AI_Node_1", "Validator_1", "Mallory"
 SOURCE = "def on_insert():\n    return tail(0, 0)\n"
@@ -297,3 +298,25 @@ def test_a_validator_that_comes_late_judges_all_that_waits_though_it_is_told_a_f
         with RunningNode(home, hub.port, VALIDATOR, role="validator") as validator:
             until(lambda: rows(home, pending) == [(0,)], told=validator.log)
             assert validator.terminate() == 0, validator.complaint()
+
+
+def test_a_submission_waits_until_the_hidden_part_of_its_workload_is_here(tmp_path: Path) -> None:
+    """What could not be tried must not be rejected: a rejection is for ever."""
+    train, hidden = small_workloads()[:2]
+    plans = [NodePlan(name, "trainer", SPECIALIZATION) for name in (PEER, TRAINER)]
+    plans.append(NodePlan(VALIDATOR, "validator", SPECIALIZATION))
+    home = make_home(tmp_path / "hub", plans, [train])
+    claim = Claim(train.id, 5, {"misses": 1})
+    body = OsComponentShare(KIND.name, named(SOURCE), SOURCE, (PEER,), (), (claim,), train.name)
+    with (
+        Hub(home) as hub,
+        peer(home, hub.port) as submitter,
+        RunningNode(home, hub.port, VALIDATOR, role="validator") as validator,
+    ):
+        validator.until_said(f"workload {train.name} (train) is here")
+        submitter.share(MessageType.OS_COMPONENT_SHARE, body)
+        until(lambda: rows(home, "SELECT verdict FROM components") == [("pending",)])
+        validator.until_said("waits for the hidden part")
+        assert rows(home, "SELECT count(*) FROM test_results") == [(0,)]
+        WorkloadStore(home.workloads).add(write(hidden))
+        until(lambda: rows(home, "SELECT count(*) FROM test_results") == [(1,)], told=validator.log)
