@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mqtt_hub.broker.delivery import Consumer, Delivery
 from mqtt_hub.broker.identity import Account, Action, Authenticator, Credentials, May
-from mqtt_hub.broker.intake import Consumer, Delivery
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.opening import open_broker, serve_open
 from mqtt_hub.broker.server import HubBroker

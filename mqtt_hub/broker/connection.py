@@ -43,7 +43,7 @@ from mqtt_hub.broker.packets import (
 from mqtt_hub.broker.session import Session
 
 if TYPE_CHECKING:
-    from mqtt_hub.broker.desk import Desk
+    from mqtt_hub.broker.reception import Reception
 
 __all__ = ["Connection"]
 
@@ -54,10 +54,10 @@ _KEEP_ALIVE_FACTOR = 1.5  # 3.1.2.10
 class Connection(Link):
     """A client from its first byte to its last."""
 
-    def __init__(self, desk: Desk, listener: str) -> None:
-        self._exchange = desk.exchange
-        super().__init__(self._exchange.limits, self._exchange.counters, desk.intake, desk.flusher)
-        self._desk = desk
+    def __init__(self, reception: Reception, listener: str) -> None:
+        self._exchange = reception.exchange
+        super().__init__(self._exchange.limits, self._exchange.counters, reception.deliveries, reception.flusher)
+        self._reception = reception
         self.listener = listener
         self.peer: Peer | None = None
         self._session: Session | None = None
@@ -68,7 +68,7 @@ class Connection(Link):
 
     def opened(self) -> bool:
         """Start the clock for CONNECT, if there is room for another connection."""
-        if not self._desk.enter(self):
+        if not self._reception.enter(self):
             return False
         self._timer = self._loop.call_later(self._limits.connect_timeout_s, self._connect_timed_out)
         return True
@@ -86,15 +86,15 @@ class Connection(Link):
         """Detach the session, publish the will, tell who listens: in this order."""
         if self._timer is not None:
             self._timer.cancel()
-        self._desk.exit(self)
+        self._reception.exit(self)
         _LOG.info("connection %s:%s of %s ended: %s", *self.remote, self.peer or "nobody", reason)
         session, self._session = self._session, None
         if session is not None:
             self._exchange.leave(session, self._loop.time())
             if will and self._will is not None:
-                self._desk.fire_will(session.peer, self._will)
+                self._reception.fire_will(session.peer, self._will)
             self._exchange.forget_will(self._will_row)
-            self._desk.announce_left(session.peer, reason)
+            self._reception.announce_left(session.peer, reason)
 
     # the clock
 
@@ -131,8 +131,8 @@ class Connection(Link):
         too_long = len(connect.client_id.encode()) > self._limits.client_id_bytes_max
         if too_long or not (connect.client_id or connect.clean_session):  # 3.1.3.1
             raise RefusedError(ReturnCode.IDENTIFIER_REJECTED, "client id too long, or empty with clean session 0")
-        peer = await self._desk.admit(connect, self.remote, self.listener)
-        self._desk.seat(self, peer)
+        peer = await self._reception.admit(connect, self.remote, self.listener)
+        self._reception.seat(self, peer)
         if connect.will is not None:
             ask = partial(self._exchange.refusal, peer, connect.will.topic, retain=connect.will.retain)
             reason = await decided(self._exchange.gate, ask)
@@ -160,7 +160,7 @@ class Connection(Link):
         session.attach(self, peer)
         session.pump()
         _LOG.info("connection %s:%s is %s", *self.remote, peer)
-        self._desk.announce_entered(peer)
+        self._reception.announce_entered(peer)
 
     # packets
 
@@ -194,7 +194,7 @@ class Connection(Link):
             before = self._exchange.changes
             self._exchange.unsubscribe(session, packet.filters)
             self._answer(Unsuback(packet.packet_id).encode(), before)
-            self._desk.announce_unsubscribed(session.peer, packet)
+            self._reception.announce_unsubscribed(session.peer, packet)
         elif isinstance(packet, Disconnect):
             self.close("DISCONNECT", will=False)
         else:
@@ -221,7 +221,7 @@ class Connection(Link):
         before = exchange.changes
         refused = exchange.accept(session.peer, packet)
         self._counters.messages_in += 1
-        self._desk.announce_message(session.peer.client_id, packet, refused)
+        self._reception.announce_message(session.peer.client_id, packet, refused)
         if packet.qos == 2 and session.record is not None:
             session.record.receive(packet.packet_id)
         delivery = self._window.hand_over(
@@ -266,4 +266,4 @@ class Connection(Link):
         self._answer(Suback(packet.packet_id, codes).encode(), before)
         for message, qos in retained:
             session.deliver(message, qos, retain=True)
-        self._desk.announce_subscribed(session.peer, packet, codes)
+        self._reception.announce_subscribed(session.peer, packet, codes)

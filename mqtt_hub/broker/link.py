@@ -20,9 +20,9 @@ from functools import partial
 from typing import Any
 
 from mqtt_hub.broker.counters import Counters
+from mqtt_hub.broker.delivery import AckWindow, Deliveries
 from mqtt_hub.broker.flusher import Flusher
 from mqtt_hub.broker.gate import UndecidedError
-from mqtt_hub.broker.intake import AckWindow, Intake
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.packets import MalformedPacketError, Packet
 from mqtt_hub.broker.parser import Parser
@@ -35,7 +35,7 @@ _LOG = logging.getLogger("mqtt_hub.broker")
 class Link(asyncio.Protocol):
     """An `asyncio.Protocol` that hands packets to ``handle`` and is the `Outlet` of a session."""
 
-    def __init__(self, limits: Limits, counters: Counters, intake: Intake, flusher: Flusher) -> None:
+    def __init__(self, limits: Limits, counters: Counters, deliveries: Deliveries, flusher: Flusher) -> None:
         self.remote: tuple[str, int] = ("", 0)
         self._limits = limits
         self._counters = counters
@@ -43,8 +43,8 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: Any = None
         self._parser = Parser(limits.packet_bytes_max)
-        self._intake = intake
-        self._window = AckWindow(intake, self.write, self._resume)
+        self._deliveries = deliveries
+        self._window = AckWindow(deliveries, self.write, self._resume)
         self._task: asyncio.Task[None] | None = None  # while a decision is awaited
         self._heard_at_s = 0.0
         self._out: list[bytes] = []
@@ -121,7 +121,12 @@ class Link(asyncio.Protocol):
     # reading
 
     def _process(self) -> None:
-        next_packet, pending, intake, limits = self._parser.next, self._window.pending, self._intake, self._limits
+        next_packet, pending, deliveries, limits = (
+            self._parser.next,
+            self._window.pending,
+            self._deliveries,
+            self._limits,
+        )
         own_max, total_max = limits.unacknowledged_messages_max, limits.unacknowledged_total_max
         try:
             for _ in range(limits.packets_per_turn_max):
@@ -130,7 +135,7 @@ class Link(asyncio.Protocol):
                     or self._task is not None
                     or self._closed
                     or len(pending) >= own_max
-                    or intake.unacknowledged >= total_max
+                    or deliveries.unacknowledged >= total_max
                 ) and self._blocked():
                     break
                 packet = next_packet()

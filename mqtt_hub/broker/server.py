@@ -29,15 +29,15 @@ from amqtt.events import BrokerEvents
 
 from mqtt_hub.broker.connection import Connection
 from mqtt_hub.broker.counters import Counters
-from mqtt_hub.broker.desk import Desk, Entered, Left
+from mqtt_hub.broker.delivery import Consumer, Deliveries
 from mqtt_hub.broker.exchange import Exchange
 from mqtt_hub.broker.gate import Gate, PluginGate, RuleGate
 from mqtt_hub.broker.identity import Authenticator, May
-from mqtt_hub.broker.intake import Consumer, Intake
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.memory import give_back
 from mqtt_hub.broker.message import Message
 from mqtt_hub.broker.plugins import PluginBridge
+from mqtt_hub.broker.reception import Entered, Left, Reception
 from mqtt_hub.broker.restore import RoleOf, restore
 from mqtt_hub.broker.state_file import StateFile
 from mqtt_hub.broker.store import Store
@@ -93,10 +93,10 @@ class HubBroker(Broker):
         self._role_of = role_of
         self._store = None if state is None else Store(state, self._counters)
         self._exchange = Exchange(gate, limits, self._counters, self._store)
-        self._intake = Intake(consumer, limits)
-        self._desk = Desk(
+        self._deliveries = Deliveries(consumer, limits)
+        self._reception = Reception(
             self._exchange,
-            self._intake,
+            self._deliveries,
             bridge,
             authenticate=authenticate,
             on_connected=on_connected,
@@ -117,7 +117,7 @@ class HubBroker(Broker):
         self.transitions.start()
         await self.plugins_manager.fire_event(BrokerEvents.PRE_START, wait=True)
         for name, listener in self.listeners_config.items():
-            self._desk.connections_max[name] = max(listener.max_connections, 0)
+            self._reception.connections_max[name] = max(listener.max_connections, 0)
         try:
             self._restore()
             await self._start_listeners()
@@ -139,7 +139,7 @@ class HubBroker(Broker):
             self._housekeeping.cancel()
         for server in self._servers.values():
             server.instance.close()
-        await self._desk.close()
+        await self._reception.close()
         await self._close_listeners()
         if self._store is not None:
             await self._store.close(self._exchange.limits.shutdown_timeout_s)
@@ -150,7 +150,7 @@ class HubBroker(Broker):
     def _restore(self) -> None:
         if self._store is not None:
             for peer, will in restore(self._exchange, self._store, self._role_of, now_s=self._loop.time()):
-                self._desk.fire_will(peer, will)
+                self._reception.fire_will(peer, will)
 
     def _create_ssl_context(self, listener: ListenerConfig) -> ssl.SSLContext:
         """Return the context of a TLS listener, which takes up changed files; ``cafile`` makes clients show theirs."""
@@ -173,7 +173,7 @@ class HubBroker(Broker):
             return await super()._create_server_instance(listener_name, listener_type, address, port, ssl_context)
         handshake_s = self._exchange.limits.connect_timeout_s if ssl_context else None
         return await self._loop.create_server(
-            partial(Connection, self._desk, listener_name),
+            partial(Connection, self._reception, listener_name),
             address,
             port,
             reuse_address=True,
@@ -184,7 +184,7 @@ class HubBroker(Broker):
 
     async def ws_connected(self, websocket: Any, listener_name: str) -> None:
         """Serve a WebSocket listener's connection."""
-        await WebSocketTransport(websocket, Connection(self._desk, listener_name)).run()
+        await WebSocketTransport(websocket, Connection(self._reception, listener_name)).run()
 
     async def external_connected(self, reader: Any, writer: Any, listener_name: str) -> None:
         """Refuse: amqtt's own handling of streams must never be reached (docs/broker.md)."""
@@ -214,10 +214,10 @@ class HubBroker(Broker):
         """Forget sessions and failed logins of long ago, take up new certificates, give memory back after a crowd."""
         now_s = self._loop.time()
         self._exchange.expire(now_s)
-        self._desk.forget_failures(now_s)
+        self._reception.forget_failures(now_s)
         for certificate in self._certificates:
             certificate.refresh()
-        crowd = (self._counters.connections_total, len(self._desk.connections))
+        crowd = (self._counters.connections_total, len(self._reception.connections))
         if crowd == self._crowd and self._crowded:  # it has settled
             give_back()
         self._crowded, self._crowd = crowd != self._crowd, crowd
@@ -237,7 +237,7 @@ class HubBroker(Broker):
 
         The consumer does not get it. Call it on the loop's thread.
         """
-        self._desk.run(partial(self._exchange.route, Message(topic, payload, qos, retain)))
+        self._reception.run(partial(self._exchange.route, Message(topic, payload, qos, retain)))
 
     def forget_access(self, account_name: str | None = None) -> None:
         """Decide anew what an account (or everybody) may do: the rules, or its role, have changed.
@@ -253,7 +253,7 @@ class HubBroker(Broker):
         ``forget_session`` also deletes the account's sessions with all that they were still to get: revoked.
         A login that is being checked meanwhile is checked again.
         """
-        count = self._desk.disconnect(account_name, forget_session=forget_session)
+        count = self._reception.disconnect(account_name, forget_session=forget_session)
         self._exchange.forget_access(account_name)
         await asyncio.sleep(0)  # the sockets close in the next turn
         return count
@@ -262,14 +262,14 @@ class HubBroker(Broker):
         """Return what is there now and what has been counted since the start."""
         exchange = self._exchange
         return {
-            "connections": len(self._desk.connections),
+            "connections": len(self._reception.connections),
             "sessions": len(exchange.sessions),
             "subscriptions": len(exchange.subscriptions),
             "retained_messages": len(exchange.retained),
             "retained_bytes": exchange.retained.bytes,
             "queued_messages": sum(s.queued_messages for s in exchange.sessions.values()),
             "inflight_messages": sum(s.inflight_messages for s in exchange.sessions.values()),
-            "unacknowledged_messages": self._intake.unacknowledged,
+            "unacknowledged_messages": self._deliveries.unacknowledged,
             "store_pending_rows": 0 if self._store is None else self._store.pending_rows,
             "store_failing": int(self._store is not None and self._store.failing),
             **self._counters.as_dict(),

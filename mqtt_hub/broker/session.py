@@ -28,8 +28,8 @@ from mqtt_hub.broker.packets import Pubrel
 from mqtt_hub.broker.record import SessionRecord
 
 if TYPE_CHECKING:
+    from mqtt_hub.broker.delivery import Delivery
     from mqtt_hub.broker.gate import Peer
-    from mqtt_hub.broker.intake import Delivery
 
 __all__ = ["Outlet", "Session"]
 

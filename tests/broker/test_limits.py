@@ -253,7 +253,7 @@ def test_a_reader_whose_queue_is_full_is_disconnected_and_its_session_kept() -> 
 
 def test_nothing_is_read_from_a_client_that_does_not_read_its_answers() -> None:
     with bounded(outgoing_bytes_max=16 << 10) as running, connected(running.port, "stalled") as stalled:
-        (stalled_link,) = running.call(lambda: list(running.broker._desk.connections))
+        (stalled_link,) = running.call(lambda: list(running.broker._reception.connections))
         stalled.socket.setblocking(False)
         flood = Pingreq().encode() * (1 << 16)
         while not running.call(lambda: stalled_link._writing_paused and stalled_link._reading_paused):

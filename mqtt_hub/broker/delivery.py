@@ -23,7 +23,7 @@ from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.packets import Publish, Pubrec, acknowledgement
 from mqtt_hub.broker.store import Store
 
-__all__ = ["AckWindow", "Consumer", "Delivery", "Intake"]
+__all__ = ["AckWindow", "Consumer", "Deliveries", "Delivery"]
 
 
 class Delivery:
@@ -95,7 +95,7 @@ def _acknowledgement(qos: int, packet_id: int) -> bytes:
 Consumer: TypeAlias = Callable[[Delivery], None]
 
 
-class Intake:
+class Deliveries:
     """The consumer and what it has not acknowledged, over all connections."""
 
     def __init__(self, consumer: Consumer | None, limits: Limits) -> None:
@@ -120,8 +120,8 @@ class Intake:
 class AckWindow:
     """What one connection has handed to the consumer and may not be told yet."""
 
-    def __init__(self, intake: Intake, write: Callable[[bytes], None], resume: Callable[[], None]) -> None:
-        self._intake = intake
+    def __init__(self, deliveries: Deliveries, write: Callable[[bytes], None], resume: Callable[[], None]) -> None:
+        self._deliveries = deliveries
         self._write: Callable[[bytes], None] | None = write
         self.pending: deque[Delivery] = deque()  # in order of arrival
         self.resume = resume
@@ -129,12 +129,12 @@ class AckWindow:
     @property
     def full(self) -> bool:
         """Whether nothing more may be handed over now."""
-        intake = self._intake
-        return len(self.pending) >= intake.limits.unacknowledged_messages_max or intake.full
+        deliveries = self._deliveries
+        return len(self.pending) >= deliveries.limits.unacknowledged_messages_max or deliveries.full
 
     def stall(self) -> None:
         """Ask to be resumed when there is room."""
-        self._intake.stalled[self] = None
+        self._deliveries.stalled[self] = None
 
     def hand_over(
         self, packet: Publish, peer: Peer, refused: str | None, store: Store | None = None
@@ -143,14 +143,14 @@ class AckWindow:
 
         Without both it is acknowledged at once and there is no Delivery.
         """
-        consumer = self._intake.consumer
+        consumer = self._deliveries.consumer
         if consumer is None and store is None and not self.pending:
             if packet.qos and self._write is not None:
                 self._write(_acknowledgement(packet.qos, packet.packet_id))
             return None
         delivery = Delivery(packet, peer, refused, self, (consumer is not None) + (store is not None))
         self.pending.append(delivery)
-        self._intake.unacknowledged += 1
+        self._deliveries.unacknowledged += 1
         if store is not None:
             store.after_commit(delivery.settle)
         if consumer is not None:
@@ -171,22 +171,22 @@ class AckWindow:
 
     def release(self) -> None:
         """Write the acknowledgements that are due, in order."""
-        pending, intake = self.pending, self._intake
+        pending, deliveries = self.pending, self._deliveries
         while pending and pending[0].acknowledged:
             delivery = pending.popleft()
-            intake.unacknowledged -= 1
+            deliveries.unacknowledged -= 1
             if self._write is not None and delivery.qos:
                 self._write(delivery.reply())
-        if self in intake.stalled and not self.full:
-            del intake.stalled[self]
+        if self in deliveries.stalled and not self.full:
+            del deliveries.stalled[self]
             self.resume()
-        elif not intake.full:
-            intake.resume_one()
+        elif not deliveries.full:
+            deliveries.resume_one()
 
     def close(self) -> None:
         """Forget the connection: later acknowledgements are counted, but not written."""
         self._write = None
-        self._intake.stalled.pop(self, None)
+        self._deliveries.stalled.pop(self, None)
         self.resume = _nothing  # without a way back to its connection, both are freed at once
 
 

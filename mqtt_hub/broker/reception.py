@@ -1,6 +1,6 @@
 """Where connections come in and go out: who is let in, what is told, what is done when nobody can wait.
 
-The desk is all that a connection knows of the broker beside the exchange.
+The reception is all that a connection knows of the broker beside the exchange.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from functools import partial
 from amqtt.events import BrokerEvents
 
 from mqtt_hub.broker.connection import Connection
+from mqtt_hub.broker.delivery import AckWindow, Deliveries
 from mqtt_hub.broker.exchange import Exchange
 from mqtt_hub.broker.flusher import Flusher
 from mqtt_hub.broker.gate import Peer, UndecidedError, decided
 from mqtt_hub.broker.identity import Account, Authenticator, Credentials
-from mqtt_hub.broker.intake import AckWindow, Intake
 from mqtt_hub.broker.logins import LoginThrottle, RefusedError, address_group
 from mqtt_hub.broker.packets import Connect, Publish, ReturnCode, Subscribe, Unsubscribe, Will
 from mqtt_hub.broker.plugins import PluginBridge
 
-__all__ = ["Desk", "Entered", "Left"]
+__all__ = ["Entered", "Left", "Reception"]
 
 _LOG = logging.getLogger("mqtt_hub.broker")
 
@@ -32,13 +32,13 @@ Entered = Callable[[Account, str], None]  # account, client id
 Left = Callable[[Account, str, str], None]  # account, client id, reason
 
 
-class Desk:
+class Reception:
     """All connections of one broker."""
 
     def __init__(
         self,
         exchange: Exchange,
-        intake: Intake,
+        deliveries: Deliveries,
         bridge: PluginBridge,
         *,
         authenticate: Authenticator | None,
@@ -46,7 +46,7 @@ class Desk:
         on_disconnected: Left | None,
     ) -> None:
         self.exchange = exchange
-        self.intake = intake
+        self.deliveries = deliveries
         self.flusher = Flusher(asyncio.get_running_loop())
         self.announce_message = bridge.fire_message  # bound here: one call less for each message
         self.connections: dict[Connection, None] = {}
@@ -189,7 +189,7 @@ class Desk:
     def _publish_will(self, peer: Peer, packet: Publish) -> None:
         refused = self.exchange.accept(peer, packet)
         self._bridge.fire_message(peer.client_id, packet, refused)
-        nobody = AckWindow(self.intake, lambda _: None, lambda: None)
+        nobody = AckWindow(self.deliveries, lambda _: None, lambda: None)
         nobody.close()
         nobody.hand_over(packet, peer, refused)
 
