@@ -7,6 +7,7 @@ import gc
 import signal
 import sys
 
+from mqtt_hub.broker.memory import keep_large_blocks_apart
 from mqtt_hub.home import Config, Home, write_private
 from mqtt_hub.hub import CollaborativeKernelHub
 
@@ -31,6 +32,7 @@ def _tune() -> None:
 
 def serve(home: Home, config: Config) -> None:
     """Serve until SIGTERM or SIGINT, then stop cleanly; raises what the user can mend."""
+    keep_large_blocks_apart()
     with home.locked():
         if sys.platform == "win32":
             asyncio.run(_serve(home, config))

@@ -10,9 +10,18 @@ import ctypes
 import gc
 import sys
 
-__all__ = ["give_back"]
+__all__ = ["give_back", "keep_large_blocks_apart"]
 
 _TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+_MALLOPT = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_LARGE_BYTES = 4 * 1024 * 1024  # argon2 takes 8 MiB for each login that it verifies
+
+
+def keep_large_blocks_apart() -> None:
+    """Have each large block returned when it is freed; glibc would keep one a thread. For a process of our own."""
+    if _MALLOPT is not None:
+        _MALLOPT(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def give_back() -> None:
