@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
 
-from mqtt_hub.protocol.errors import ConfigurationError
+from mqtt_hub.protocol.tls import Tls
 
 __all__ = ["use_tls"]
 
@@ -20,15 +19,8 @@ def use_tls(client: mqtt.Client, host: str, ca_file: Path | None, certificate: P
 
     On loopback the certificate must be of that authority, but may be for the name that others use.
     """
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-        if certificate is not None:
-            context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            f"no TLS with {ca_file or 'system authorities'}, {certificate or 'no certificate'}: {error}",
-            hint="mqtt-hub cert server makes the authority, mqtt-hub cert client NAME a certificate",
-        ) from error
+    key = certificate.with_suffix(".key") if certificate else None
+    context = Tls(ca_file, certificate, key).context()
     context.check_hostname = not _is_loopback(host)
     client.tls_set_context(context)
 

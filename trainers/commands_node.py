@@ -18,11 +18,12 @@ import orjson
 from mqtt_hub.protocol.bodies import Capabilities
 from mqtt_hub.protocol.errors import ConfigurationError, MqttHubError
 from mqtt_hub.protocol.log import log_to
+from mqtt_hub.protocol.tls import Tls
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
 from trainers.arenas.evaluate import KINDS
 from trainers.arenas.evaluator import Evaluator
 from trainers.library import Library
-from trainers.node import Node, NodeSettings, Tls
+from trainers.node import Node, NodeSettings
 from trainers.node_log import NodeLogHandler
 from trainers.outbox import summary
 from trainers.stop import Stop
@@ -57,7 +58,7 @@ __all__ = ["outbox", "run"]
     help="Outbox, workloads.  [default: ~/.kernel-trainer/NAME]",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same search.")
-@click.option("--evaluations", type=click.IntRange(1), help="Stop after so many evaluations.")
+@click.option("--evaluations", type=click.IntRange(1), help="Stop after so many, and some to choose.")
 @click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard error.")
 @click.option("--stop-at-end-of-input", is_flag=True, help="Stop when standard input ends (for supervisors).")
 def run(

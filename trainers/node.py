@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import queue
 import secrets
-import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -29,13 +28,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from mqtt_hub.protocol.bodies import Body, Capabilities, Hello, Receipt, Status, TrainingSync
 from mqtt_hub.protocol.codec import Message, decode, encode, scope_of, stamp
-from mqtt_hub.protocol.errors import AccessDeniedError, ConfigurationError, MqttHubError, ProtocolError
+from mqtt_hub.protocol.errors import AccessDeniedError, MqttHubError, ProtocolError
 from mqtt_hub.protocol.table import HUB, TABLE, MessageType
+from mqtt_hub.protocol.tls import Tls
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, build, parse, subscriptions
 from trainers.courier import WINDOW_MESSAGES, Courier
 from trainers.outbox import Outbox, OutboxError, OutboxFullError, Parcel
 
-__all__ = ["Node", "NodeSettings", "Tls"]
+__all__ = ["Node", "NodeSettings"]
 
 INBOX_MESSAGES_MAX = 2_000  # beyond it the oldest is dropped and counted: what peers share can be had again
 HELLO_EVERY_S = 5.0
@@ -45,28 +45,6 @@ QUEUED_MESSAGES_MAX = 2 * WINDOW_MESSAGES  # in the MQTT client; beyond it what 
 BACKOFF_S_MAX = 30
 
 _DENIALS = ("Not authorized", "Bad user name or password")  # any other refusal may pass
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Whom to trust (None: the system's authorities), and what to show a hub that asks for a certificate."""
-
-    ca_file: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-
-    def context(self) -> ssl.SSLContext:
-        """Return the client's side; raises `ConfigurationError` naming the files that do not fit."""
-        try:
-            context = ssl.create_default_context(cafile=self.ca_file)
-            if self.certificate is not None:
-                context.load_cert_chain(self.certificate, self.key)
-        except (OSError, ssl.SSLError) as error:
-            files = ", ".join(str(path) for path in (self.ca_file, self.certificate, self.key) if path)
-            raise ConfigurationError(
-                f"no TLS with {files}: {error.strerror or error}", hint="the files that `mqtt-hub cert` made"
-            ) from error
-        return context
 
 
 @dataclass(frozen=True, slots=True)

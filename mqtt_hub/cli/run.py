@@ -56,7 +56,11 @@ def broker(open_: bool, port: int) -> None:  # noqa: ARG001, FBT001 — the flag
 @click.option("--specialization", default="memory_management", show_default=True)
 @click.option("--name", default="", help="Names are NAME_1, NAME_2, …; AI_Node or Validator by default.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Node K searches with seed SEED + K.")
-@click.option("--evaluations", type=click.IntRange(1), help="Each trainer stops after so many evaluations.")
+@click.option(
+    "--evaluations",
+    type=click.IntRange(1),
+    help="Trainers stop after so many, and some to choose.",
+)
 @home_option
 def spawn(
     nodes: int, role: str, specialization: str, name: str, seed: int, evaluations: int | None, home: Home
@@ -99,7 +103,11 @@ def spawn(
 @click.option("--seconds", type=click.IntRange(5, 86_400), default=60, show_default=True, help="How long to search.")
 @click.option("--nodes", type=click.IntRange(1, 64), default=4, show_default=True, help="How many trainers.")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--evaluations", type=click.IntRange(1), help="Each trainer stops after so many evaluations.")
+@click.option(
+    "--evaluations",
+    type=click.IntRange(1),
+    help="Trainers stop after so many, and some to choose.",
+)
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),

@@ -6,4 +6,5 @@
     bodies.py   what each body holds          codec.py    bytes <-> Message
     schema.py   how bounds are checked        errors.py   every error a user can meet
     log.py      the one form of a log line      command_line.py  how commands end
+    tls.py      a client's side of TLS
 """

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from mqtt_hub.cli import main
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import ConfigurationError
+from mqtt_hub.protocol.tls import Tls
 from tests.broker.harness import DEADLINE_S, Client
 from tests.hub.processes import HubProcess, made_home
-from trainers.node import Node, NodeSettings, Tls
+from trainers.node import Node, NodeSettings
 
 NAME = "AI_Node_1"
 
