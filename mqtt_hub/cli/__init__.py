@@ -7,6 +7,7 @@
     workload  add list                    what the fleet searches for
     cert   server client                  TLS with a private authority
     spawn  demo                           many nodes; the whole thing in a minute
+    browse                                the archive in Datasette
     broker --open                         just the embedded broker, for trying it with any client
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 access denied, 4 no broker there, 5 archive.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import click
 
-from mqtt_hub.cli import cert, look, nodes, run
+from mqtt_hub.cli import browse, cert, look, nodes, run
 from mqtt_hub.cli import home as home_commands
 from mqtt_hub.cli import workloads as workload_commands
 from mqtt_hub.protocol.command_line import Commands
@@ -40,3 +41,4 @@ main.add_command(run.spawn)
 main.add_command(run.demo)
 main.add_command(look.status)
 main.add_command(look.tail)
+main.add_command(browse.browse)
