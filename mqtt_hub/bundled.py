@@ -15,12 +15,12 @@ __all__ = ["add_bundled", "kernel_trainer"]
 COMMAND_S_MAX = 60.0
 
 
-def kernel_trainer(*arguments: str) -> bytes:
-    """Run a kernel-trainer command and return what it prints; raises `MqttHubError` with its last word."""
+def kernel_trainer(*arguments: str, codes: tuple[int, ...] = (0,)) -> bytes:
+    """Run a kernel-trainer command and return what it prints; raises `MqttHubError` for a code not in ``codes``."""
     done = subprocess.run(
         [sys.executable, "-m", "trainers", *arguments], capture_output=True, timeout=COMMAND_S_MAX, check=False
     )
-    if done.returncode != 0:
+    if done.returncode not in codes:
         complaint = done.stderr.decode(errors="replace").strip().splitlines()
         raise MqttHubError(
             f"kernel-trainer {arguments[0]} failed: {complaint[-1] if complaint else done.returncode}",

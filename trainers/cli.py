@@ -6,6 +6,7 @@
     evaluate                     one policy or baseline on one workload
     workload                     import, record, show, split, bundled
     outbox                       what a node has sent and what still waits
+    doctor                       whether this machine can run a node
 
 Exit codes: 0 done, 1 failed, 2 bad usage, 3 access denied, 4 no broker there, 6 the node's disk.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import click
 
 from mqtt_hub.protocol.command_line import Commands
+from trainers.commands_doctor import doctor
 from trainers.commands_node import outbox, run
 from trainers.commands_workload import evaluate, workload
 
@@ -27,5 +29,5 @@ def main() -> None:
     """A node of the fleet: searches for OS kernel policies, or validates what others found."""
 
 
-for command in (run, outbox, evaluate, workload):
+for command in (run, outbox, evaluate, workload, doctor):
     main.add_command(command)

@@ -5,6 +5,7 @@
     init   serve   status   tail          a hub and a look at it
     node   add list revoke rotate         who may connect
     workload  add list                    what the fleet searches for
+    doctor                                what is wrong, and what to do about it
     cert   server client                  TLS with a private authority
     spawn  demo                           many nodes; the whole thing in a minute
     browse                                the archive in Datasette
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import click
 
-from mqtt_hub.cli import browse, cert, look, nodes, run
+from mqtt_hub.cli import browse, cert, doctor, look, nodes, run
 from mqtt_hub.cli import home as home_commands
 from mqtt_hub.cli import workloads as workload_commands
 from mqtt_hub.protocol.command_line import Commands
@@ -42,3 +43,4 @@ main.add_command(run.demo)
 main.add_command(look.status)
 main.add_command(look.tail)
 main.add_command(browse.browse)
+main.add_command(doctor.doctor)
