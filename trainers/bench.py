@@ -26,16 +26,16 @@ from mqtt_hub.protocol.bodies import (
     TestResult,
 )
 from mqtt_hub.protocol.codec import to_json
-from trainers.arenas.evaluate import classics
-from trainers.arenas.evaluator import CAPACITY_MAX, Counters, Evaluator, Failure
-from trainers.arenas.page_replacement.kind import KIND
+from trainers.arenas.classics import classics
+from trainers.arenas.evaluator import Counters, Evaluator, Failure
+from trainers.arenas.kind import Values
 from trainers.policy import PolicyError, canonical, component_id, parse, to_c
 from trainers.policy.tree import Component
 from trainers.workloads.format import Workload
 
-__all__ = ["Bench"]
+__all__ = ["Bench", "refused"]
 
-AGREEMENT_REQUESTS = 2_000  # the reference interpreter is slow; a disagreement shows early
+AGREEMENT_ROWS = 2_000  # the reference interpreter is slow; a disagreement shows early
 REASON_CHARACTERS_MAX = 300
 HIDDEN_MAX = 32  # hidden workloads in one verdict, by name: so many scores and the C source fit an envelope
 RUNAWAYS = ("fuel", "timeout")  # failures that the budget test answers for; any other breaks an invariant
@@ -63,9 +63,11 @@ class Bench:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
-        self._reference = Evaluator(KIND.name, engine="reference")
-        self._textbook: dict[str, dict[str, int]] = {}  # workload id -> counters by name
-        self._baselines: dict[str, dict[str, int]] = {}  # workload id -> counters by name, the bound's too
+        self._kind = evaluator.kind
+        self._reference = Evaluator(self._kind.name, engine="reference")
+        self._textbook: dict[str, dict[str, int]] = {}  # workload id -> values by name
+        self._baselines: dict[str, dict[str, int]] = {}  # workload id -> values by name, the bound's too
+        self._yardsticks: dict[str, Values] = {}  # workload id -> counters of the default baseline
 
     def judge(
         self, submission: OsComponentShare, submitter: str, train: Sequence[Workload], hidden: Sequence[Workload]
@@ -82,17 +84,18 @@ class Bench:
                 scores = [self._score(component, workload, train) for workload in hidden[:HIDDEN_MAX]]
                 self._useful(submission.target, [score for score in scores if score is not None], sheet)
             c_source = _c_source(component)
-        return self._result(submission, submitter, sheet, tuple(s for s in scores if s is not None), c_source)
+        return _result(submission, submitter, sheet, tuple(s for s in scores if s is not None), c_source)
 
     def _static(self, submission: OsComponentShare, sheet: _Sheet) -> Component | None:
+        if submission.kind != self._kind.name:
+            sheet.note("static", f"a component for {submission.kind}; this bench judges {self._kind.name}")
+            return None
         try:
-            component = parse(submission.source, KIND.form)
+            component = parse(submission.source, self._kind.form)
         except PolicyError as error:
             sheet.note("static", str(error))
             return None
-        if submission.kind != KIND.name:
-            sheet.note("static", f"there is no kind {submission.kind}")
-        elif canonical(component) != submission.source:
+        if canonical(component) != submission.source:
             sheet.note("static", "the source is not in canonical form, so its digest names something else")
         elif component_id(component) != submission.component:
             sheet.note("static", "the component's name is not the digest of its source")
@@ -110,8 +113,9 @@ class Bench:
         budget = invariants = differs = untrue = ""
         for claim in claims:
             workload = known[claim.workload]
-            if claim.capacity > CAPACITY_MAX:
-                untrue = untrue or f"{workload.name}: {claim.capacity} pages of cache are beyond the arena's"
+            has = self._kind.capacity
+            if not has.low <= claim.capacity <= has.high:
+                untrue = untrue or f"{workload.name}: {claim.capacity} {has.unit} are beyond the arena's"
                 continue
             first, second = (self._evaluator.run(component, workload.id, claim.capacity) for _ in range(2))
             if isinstance(first, Failure):
@@ -120,7 +124,7 @@ class Bench:
                 break  # one is enough, and each may take all the time there is
             if first != second:
                 differs = differs or f"{workload.name}: two runs differ"
-            elif claim.counters.get(KIND.metric) != first.misses:
+            else:
                 untrue = untrue or _contradiction(claim, workload, first)
         sheet.note("budget", budget)
         sheet.note("invariants", invariants)
@@ -129,22 +133,31 @@ class Bench:
         return sheet.first_failure() is None
 
     def _total(self, component: Component, train: Sequence[Workload], sheet: _Sheet) -> None:
-        """Run at the extremes of the model: one page of cache, and room for everything."""
-        failure = ""
+        """Run at the extremes of the model: the least machine, and one larger than the workload can use."""
+        failure, has = "", self._kind.capacity
         for workload in train[:1]:
-            for capacity in (1, min(workload.pages + 1, CAPACITY_MAX)):
+            for capacity in (has.low, max(has.low, min(workload.size + 1, has.high))):
                 outcome = self._evaluator.run(component, workload.id, capacity)
                 if isinstance(outcome, Failure):
-                    failure = f"{workload.name} at {capacity} pages: {outcome.reason}: {outcome.detail}"
-                elif capacity >= workload.pages and outcome.misses != workload.pages:
-                    failure = f"{workload.name}: misses {outcome.misses} with room for all {workload.pages} pages"
+                    failure = f"{workload.name} at {capacity} {has.unit}: {outcome.reason}: {outcome.detail}"
+                elif better := self._better_than_the_bound(outcome, workload, capacity):
+                    failure = f"{workload.name} at {capacity} {has.unit}: {better}"
         sheet.note("total", failure)
 
+    def _better_than_the_bound(self, outcome: Counters, workload: Workload, capacity: int) -> str:
+        """Say so where a value is below what is proven: then the arena was cheated, or the proof is wrong."""
+        yardstick, bound = (
+            self._evaluator.baseline(name, workload.id, capacity).values
+            for name in (self._kind.baseline, self._kind.bound)
+        )
+        value, least = (self._kind.value(counters, yardstick) for counters in (outcome.values, bound))
+        return f"{value} {self._kind.metric} where {least} are the proven bound" if value < least else ""
+
     def _agreement(self, component: Component, train: Sequence[Workload], sheet: _Sheet) -> None:
-        """Hold the engine to the reference interpreter, digest of all evictions included."""
+        """Hold the engine to the reference interpreter, digest of the behaviour included."""
         failure = ""
         for workload in train[:1]:
-            stop = min(AGREEMENT_REQUESTS, len(workload.requests))
+            stop = min(AGREEMENT_ROWS, workload.rows)
             counted = self._evaluator.run(component, workload.id, workload.capacity, stop=stop)
             self._reference.load(workload)
             expected = self._reference.run(component, workload.id, workload.capacity, stop=stop)
@@ -157,19 +170,19 @@ class Bench:
         if isinstance(outcome, Failure):
             return None
         counted = dict(self._counted(workload))
-        bound = counted.pop(KIND.bound)
+        bound = counted.pop(self._kind.bound)
         twin = next((item for item in train if item.name == workload.name), None)
         picked = ""
         if twin is not None:
             on_train = self._counted(twin)
-            picked = min(KIND.baselines, key=lambda name: (on_train[name], name))
+            picked = min(self._kind.baselines, key=lambda name: (on_train[name], name))
         return HiddenScore(
             workload=workload.name,
             id=workload.id,
-            metric=KIND.metric,
+            metric=self._kind.metric,
             capacity=workload.capacity,
-            requests=outcome.requests,
-            value=outcome.misses,
+            requests=workload.rows,
+            value=self._value(outcome, workload),
             bound=bound,
             baselines=counted,
             picked=picked,
@@ -182,14 +195,14 @@ class Bench:
         if not aimed:
             sheet.note("useful", "no hidden workload could be run with it")
             return
-        better = [score for score in aimed if score.value < score.baselines[KIND.baseline]]
+        better = [score for score in aimed if score.value < score.baselines[self._kind.baseline]]
         worst = aimed[0]
         sheet.note(
             "useful",
             ""
             if better
-            else f"{worst.workload} (hidden): {worst.value:.0f} {KIND.metric},"
-            f" {KIND.baseline} has {worst.baselines[KIND.baseline]:.0f}",
+            else f"{worst.workload} (hidden): {worst.value:.0f} {self._kind.metric},"
+            f" {self._kind.baseline} has {worst.baselines[self._kind.baseline]:.0f}",
         )
 
     def _programs(self, workload: Workload) -> dict[str, int]:
@@ -197,54 +210,74 @@ class Bench:
         if workload.id not in self._textbook:
             outcomes = {
                 name: self._evaluator.run(program, workload.id, workload.capacity)
-                for name, program in classics(KIND.name).items()
+                for name, program in classics(self._kind.name).items()
             }
             self._textbook[workload.id] = {
-                name: outcome.misses for name, outcome in outcomes.items() if isinstance(outcome, Counters)
+                name: self._value(outcome, workload)
+                for name, outcome in outcomes.items()
+                if isinstance(outcome, Counters)
             }
         return self._textbook[workload.id]
+
+    def _value(self, outcome: Counters, workload: Workload) -> int:
+        """Return the kind's value of a run on a whole workload, measured by the default baseline's."""
+        if workload.id not in self._yardsticks:
+            counted = self._evaluator.baseline(self._kind.baseline, workload.id, workload.capacity)
+            self._yardsticks[workload.id] = counted.values
+        return self._kind.value(outcome.values, self._yardsticks[workload.id])
 
     def _counted(self, workload: Workload) -> dict[str, int]:
         if workload.id not in self._baselines:
             self._evaluator.load(workload)
             self._baselines[workload.id] = {
-                name: self._evaluator.baseline(name, workload.id, workload.capacity).misses
-                for name in (*KIND.baselines, KIND.bound)
+                name: self._value(self._evaluator.baseline(name, workload.id, workload.capacity), workload)
+                for name in (*self._kind.baselines, self._kind.bound)
             }
         return self._baselines[workload.id]
 
-    @staticmethod
-    def _result(
-        submission: OsComponentShare, submitter: str, sheet: _Sheet, hidden: tuple[HiddenScore, ...], c_source: str
-    ) -> TestResult:
-        failed = sheet.first_failure()
-        if failed is None:
-            verdict, reason = "accepted", "every test passed"
-        else:
-            unproven = failed.name in ("reproduction", "determinism")
-            verdict, reason = "not_reproduced" if unproven else "rejected", f"{failed.name}: {failed.reason}"
-        tests = tuple(sheet.tests)
-        stands = to_json([submission.kind, submission.component, verdict, tests, hidden])
-        return TestResult(
-            kind=submission.kind,
-            component=submission.component,
-            submitter=submitter,
-            verdict=verdict,  # type: ignore[arg-type]
-            reason=reason[:REASON_CHARACTERS_MAX],
-            tests=tests,
-            hidden=hidden,
-            digest=sha256(stands).hexdigest(),
-            c_source=c_source,
-        )
+
+def refused(submission: OsComponentShare, submitter: str, reason: str) -> TestResult:
+    """Return the verdict on what no bench can judge: a component of a kind that is not known here."""
+    sheet = _Sheet()
+    sheet.note("static", reason)
+    return _result(submission, submitter, sheet, (), "")
+
+
+def _result(
+    submission: OsComponentShare, submitter: str, sheet: _Sheet, hidden: tuple[HiddenScore, ...], c_source: str
+) -> TestResult:
+    failed = sheet.first_failure()
+    if failed is None:
+        verdict, reason = "accepted", "every test passed"
+    else:
+        unproven = failed.name in ("reproduction", "determinism")
+        verdict, reason = "not_reproduced" if unproven else "rejected", f"{failed.name}: {failed.reason}"
+    tests = tuple(sheet.tests)
+    stands = to_json([submission.kind, submission.component, verdict, tests, hidden])
+    return TestResult(
+        kind=submission.kind,
+        component=submission.component,
+        submitter=submitter,
+        verdict=verdict,  # type: ignore[arg-type]
+        reason=reason[:REASON_CHARACTERS_MAX],
+        tests=tests,
+        hidden=hidden,
+        digest=sha256(stands).hexdigest(),
+        c_source=c_source,
+    )
 
 
 def _behaviour(outcome: Counters | Failure) -> object:
     """Return what any engine must agree on: not the fuel, which only WebAssembly has."""
-    return (outcome.misses, outcome.digest) if isinstance(outcome, Counters) else outcome
+    return (outcome.values, outcome.digest) if isinstance(outcome, Counters) else outcome
 
 
 def _contradiction(claim: Claim, workload: Workload, counted: Counters) -> str:
-    return f"{workload.name}: claimed {claim.counters.get(KIND.metric)} {KIND.metric}, counted {counted.misses}"
+    """Say which counter of the kind was claimed otherwise than counted; one not claimed is claimed as None."""
+    for name, value in counted.values.items():
+        if claim.counters.get(name) != value:
+            return f"{workload.name}: claimed {claim.counters.get(name)} {name}, counted {value}"
+    return ""
 
 
 def _c_source(component: Component) -> str:

@@ -15,12 +15,11 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mqtt_hub.protocol.bodies import CollaborationRequest, CollaborationResponse
 from mqtt_hub.protocol.codec import Message, stamp
 from mqtt_hub.protocol.table import MessageType
-from trainers.arenas.page_replacement.kind import KIND
 from trainers.node import Node
 from trainers.policy import Component, PolicyError, canonical, parse
 from trainers.study import Study
@@ -45,7 +44,7 @@ class _Job:
     correlation_id: str
     expires_at: str
     request: CollaborationRequest
-    component: Component
+    component: Component | None = None  # its program, once it has been read
 
 
 @dataclass(slots=True)
@@ -93,7 +92,7 @@ class Collaboration:
         self._node.share(
             MessageType.COLLABORATION_REQUEST,
             CollaborationRequest(
-                kind=KIND.name,
+                kind=study.kind.name,
                 workload=study.workload.id,
                 source=canonical(best.component),
                 component=best.id,
@@ -119,8 +118,9 @@ class Collaboration:
         job = self._jobs.popleft()
         study = self._studies[job.request.workload]
         before = study.island.evaluations
-        study.offer(job.component, (job.requester,), job.request.score)
-        study.adopt_waiting()
+        if job.component is not None:
+            study.offer(job.component, (job.requester,), job.request.score)
+            study.adopt_waiting()
         budget = job.request.evaluations
         while study.island.evaluations - before < budget and stamp(time.time()) < job.expires_at and not over():
             self._node.check()
@@ -134,7 +134,7 @@ class Collaboration:
             return
         self._node.log.info("helped %s: %.3f instead of %.3f", job.requester, best.score, job.request.score)
         response = CollaborationResponse(
-            kind=KIND.name,
+            kind=study.kind.name,
             status="completed",
             reason=f"{best.score:.4f} of the gap instead of {job.request.score:.4f}",
             evaluations=spent,
@@ -150,24 +150,26 @@ class Collaboration:
         request: CollaborationRequest = message.body
         if message.expires_at <= stamp(time.time()):
             return  # too late for any answer, or nobody says until when one is wanted
+        study = self._studies.get(request.workload)
+        job = _Job(message.sender, message.correlation_id, message.expires_at, request)
+        if study is None:
+            self._respond(job, "declined", "this workload is not here", 0)
+            return
         try:
-            component = parse(request.source, KIND.form)
+            job = replace(job, component=parse(request.source, study.kind.form))
         except PolicyError as error:
-            component, reason = None, f"the program cannot be read: {error.facts}"
+            reason = f"the program cannot be read: {error.facts}"
         else:
-            reason = self._reason_to_decline(request)
-        if component is None or reason:
-            job = _Job(message.sender, message.correlation_id, message.expires_at, request, Component(KIND.form, {}))
+            reason = self._reason_to_decline(request, study)
+        if reason:
             self._respond(job, "declined", reason, 0)
             return
-        job = _Job(message.sender, message.correlation_id, message.expires_at, request, component)
         self._jobs.append(job)
         self._respond(job, "accepted", "", 0)
 
-    def _reason_to_decline(self, request: CollaborationRequest) -> str:
-        study = self._studies.get(request.workload)
-        if study is None:
-            return "this workload is not here"
+    def _reason_to_decline(self, request: CollaborationRequest, study: Study) -> str:
+        if request.kind != study.kind.name:
+            return f"this workload is for {study.kind.name}, not {request.kind}"
         if request.evaluations > HELP_EVALUATIONS_MAX:
             return f"at most {HELP_EVALUATIONS_MAX} evaluations at a time"
         if len(self._jobs) >= HELP_WAITING_MAX:
@@ -178,7 +180,8 @@ class Collaboration:
         return ""
 
     def _respond(self, job: _Job, status: str, reason: str, evaluations: int) -> None:
-        self._send(job, CollaborationResponse(KIND.name, status, reason, evaluations))  # type: ignore[arg-type]
+        response = CollaborationResponse(job.request.kind, status, reason, evaluations)  # type: ignore[arg-type]
+        self._send(job, response)
 
     def _send(self, job: _Job, response: CollaborationResponse) -> None:
         self._node.share(
@@ -194,11 +197,12 @@ class Collaboration:
         response: CollaborationResponse = message.body
         if workload is None or not response.source:
             return
+        study = self._studies[workload]
         try:
-            component = parse(response.source, KIND.form)
+            component = parse(response.source, study.kind.form)
         except PolicyError as error:
             self._node.log.warning("%s answered with what is no program: %s", message.sender, error)
             return
         # The helper names us among the authors where its program goes back to ours.
-        self._studies[workload].offer(component, response.authors or (message.sender,), 1.0)
-        self._node.log.info("%s helped with %s", message.sender, self._studies[workload].workload.name)
+        study.offer(component, response.authors or (message.sender,), 1.0)
+        self._node.log.info("%s helped with %s", message.sender, study.workload.name)

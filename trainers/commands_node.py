@@ -20,8 +20,9 @@ from mqtt_hub.protocol.errors import ConfigurationError, MqttHubError
 from mqtt_hub.protocol.log import log_to
 from mqtt_hub.protocol.tls import Tls
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
-from trainers.arenas.evaluate import KINDS
-from trainers.arenas.evaluator import Evaluator
+from trainers.arenas.evaluators import Evaluators
+from trainers.arenas.registry import kinds as known_kinds
+from trainers.arenas.registry import kinds_of
 from trainers.library import Library
 from trainers.node import Node, NodeSettings
 from trainers.node_log import NodeLogHandler
@@ -133,17 +134,17 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 def _work(settings: NodeSettings, stop: Stop, search: TrainerSettings) -> None:
-    with Evaluator(settings.kinds[0]) as evaluator:
+    with Evaluators() as evaluators:
         library = Library(settings.home / "workloads")
-        settings = replace(settings, capabilities=_capabilities(evaluator.engine))
+        settings = replace(settings, capabilities=_capabilities(evaluators.engine))
         node = Node(settings, have=library.have, stop=stop)
         handler = NodeLogHandler(node)
         node.log.addHandler(handler)
         try:
             if settings.role == "validator":
-                KernelValidator(node, library, evaluator, stop).run()
+                KernelValidator(node, library, evaluators, stop).run()
             else:
-                trainer = NetworkedKernelTrainer(node, library, evaluator, stop, search)
+                trainer = NetworkedKernelTrainer(node, library, evaluators, stop, search)
                 trainer.run()
         finally:
             node.log.removeHandler(handler)
@@ -163,10 +164,12 @@ def _settings(
     for value, what in ((name, "node name"), (prefix, "prefix")):
         if NAME.fullmatch(value) is None:
             raise ConfigurationError(f"{value!r} is no {what}", hint="letters, digits, _ and -, at most 64")
-    kinds = tuple(kind.name for kind in KINDS.values() if specialization in kind.specializations)
+    kinds = tuple(kind.name for kind in kinds_of(specialization))
     if not kinds:
-        known = sorted({name for kind in KINDS.values() for name in kind.specializations})
+        known = sorted({name for kind in known_kinds().values() for name in kind.specializations})
         raise ConfigurationError(f"nothing is known of {specialization}", hint=f"known: {', '.join(known)}")
+    if role == "validator":  # judges whatever is submitted: there are few validators, and benches cost nothing unused
+        kinds = tuple(known_kinds())
     home = (home or Path.home() / ".kernel-trainer" / name).expanduser().absolute()
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import click
 import orjson
 
 from trainers.arenas import evaluate as scoring
-from trainers.arenas.page_replacement.kind import BOUND, KIND
+from trainers.arenas.registry import DEFAULT, kind_of
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload, halves, read, save
 from trainers.workloads.importers import FORMATS, import_workload
@@ -18,7 +18,7 @@ from trainers.workloads.show import describe, render
 __all__ = ["evaluate", "workload"]
 
 _FILE = click.Path(path_type=Path)
-_KIND = click.option("--kind", default=KIND.name, show_default=True, help="Component kind.")
+_KIND = click.option("--kind", default=DEFAULT, show_default=True, help="Component kind.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _OUTPUT = click.option("--output", required=True, type=_FILE, metavar="OUT", help="Workload file to write.")
 _CAPACITY = click.option("--capacity", type=int, metavar="N", help="Pages of cache (default: 10 % of the pages).")
@@ -29,9 +29,11 @@ _NAME = click.option("--name", help="The workload's name (default: made of the f
 @_KIND
 @click.option("--workload", "workload_path", required=True, type=_FILE, metavar="FILE", help="Workload file.")
 @click.option("--policy", type=_FILE, metavar="FILE", help="Source of a component.")
-@click.option("--baseline", metavar="NAME", help=f"One of {', '.join(KIND.baselines)}, or the bound {BOUND}.")
-@click.option("--capacity", type=int, metavar="N", help="Pages of cache (default: the workload's own).")
-@click.option("--capacity-percent", metavar="P", help="Pages of cache as a percentage of the workload's pages.")
+@click.option(
+    "--baseline", metavar="NAME", help="A baseline's name, or the bound's; a wrong one is answered with all there are."
+)
+@click.option("--capacity", type=int, metavar="N", help="Of the machine: pages, CPUs (default: the workload's).")
+@click.option("--capacity-percent", metavar="P", help="Pages of cache as a percentage of all pages.")
 @_JSON
 def evaluate(
     kind: str,
@@ -118,12 +120,14 @@ def split(file: Path, train: Path, hidden: Path) -> None:
 @_JSON
 def list_(kind: str, *, as_json: bool) -> None:
     """List the recordings that come with the project."""
+    declared = kind_of(kind)
     for found in scoring.bundled(kind):
         if as_json:
-            facts = {key: getattr(found, key) for key in ("id", "kind", "name", "part", "capacity", "pages", "origin")}
-            click.echo(orjson.dumps({**facts, "requests": len(found.requests)}))
+            facts = {key: getattr(found, key) for key in ("id", "kind", "name", "part", "capacity", "origin")}
+            click.echo(orjson.dumps({**facts, declared.rows: found.rows, declared.size: found.size}))
         else:
-            click.echo(f"{found.name:<12} {found.part:<7} {len(found.requests):>7} requests {found.pages:>6} pages")
+            counts = f"{found.rows:>7} {declared.rows} {found.size:>6} {declared.size}"
+            click.echo(f"{found.name:<12} {found.part:<7} {counts}")
 
 
 @workload.command()
@@ -138,4 +142,5 @@ def bundled(kind: str, output: Path) -> None:
 
 def _tell(made: Workload, output: Path) -> None:
     """Say what was written; on standard error, as standard output may be a recorded command's."""
-    click.echo(f"{output}: {len(made.requests)} requests, {made.pages} pages, part {made.part}", err=True)
+    kind = kind_of(made.kind)
+    click.echo(f"{output}: {made.rows} {kind.rows}, {made.size} {kind.size}, part {made.part}", err=True)

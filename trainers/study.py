@@ -17,7 +17,9 @@ from functools import lru_cache
 
 from mqtt_hub.protocol.bodies import SOURCE_CHARACTERS_MAX, Claim
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
-from trainers.arenas.page_replacement.kind import KIND
+from trainers.arenas.evaluators import Evaluators
+from trainers.arenas.kind import Kind
+from trainers.arenas.registry import kind_of
 from trainers.policy import Component, canonical, component_id
 from trainers.search.final import Choice, choose
 from trainers.search.island import Evaluate, Island
@@ -39,11 +41,22 @@ AUTHORS_MAX = 16  # named in one message
 
 
 class Meter:
-    """The evaluator, and how many candidates were measured with it: the budget is counted here."""
+    """The evaluators, and how many candidates were measured with them: the budget is counted here."""
+
+    def __init__(self, evaluators: Evaluators) -> None:
+        self.evaluators = evaluators
+        self.evaluations = 0
+
+    def of(self, kind: Kind) -> Gauge:
+        """Return what runs candidates of a kind."""
+        return Gauge(self.evaluators.of(kind.name))
+
+
+class Gauge:
+    """One kind's evaluator, for candidates that could be shared."""
 
     def __init__(self, evaluator: Evaluator) -> None:
-        self.evaluator = evaluator
-        self.evaluations = 0
+        self._evaluator = evaluator
 
     def run(
         self, candidate: Component, workload_id: str, capacity: int, *, start: int = 0, stop: int | None = None
@@ -52,13 +65,13 @@ class Meter:
         characters = len(canonical(candidate))
         if characters > SOURCE_CHARACTERS_MAX:
             return Failure("invalid", f"{characters} characters of canonical source, at most {SOURCE_CHARACTERS_MAX}")
-        return self.evaluator.run(candidate, workload_id, capacity, start=start, stop=stop)
+        return self._evaluator.run(candidate, workload_id, capacity, start=start, stop=stop)
 
     def baseline(
         self, name: str, workload_id: str, capacity: int, *, start: int = 0, stop: int | None = None
     ) -> Counters:
         """Run a baseline."""
-        return self.evaluator.baseline(name, workload_id, capacity, start=start, stop=stop)
+        return self._evaluator.baseline(name, workload_id, capacity, start=start, stop=stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +96,18 @@ class Study:
         rng: random.Random,
     ) -> None:
         self.workload = workload
+        self.kind = kind_of(workload.kind)
         self._meter, self._rng = meter, rng
-        meter.evaluator.load(workload)
+        meter.evaluators.of(workload.kind).load(workload)
+        gauge = meter.of(self.kind)
 
-        def objective(pages: int, start: int, stop: int) -> Objective:
-            return Objective(
-                meter, workload.id, pages, baseline=KIND.baseline, bound=KIND.bound, start=start, stop=stop
-            )
+        def objective(capacity: int, start: int, stop: int) -> Objective:
+            return Objective(gauge, self.kind, workload.id, capacity, start=start, stop=stop)
 
-        self.island = Island(
-            KIND.form, seeds, self._counted(climb(objective, workload.requests, workload.capacity)), rng
-        )
+        self.island = Island(self.kind.form, seeds, self._counted(climb(objective, workload)), rng)
         self._measures = {
             name: (weight, lru_cache(REMEMBERED_MAX)(self._counted(evaluate)))
-            for name, (weight, evaluate) in measures(objective, workload.requests, workload.capacity).items()
+            for name, (weight, evaluate) in measures(objective, workload).items()
         }
         self._whole = self._measures["whole"][1]
         self._rivals = rivals

@@ -27,9 +27,10 @@ from mqtt_hub.protocol.bodies import (
 )
 from mqtt_hub.protocol.codec import Message
 from mqtt_hub.protocol.table import MessageType
-from trainers.arenas.evaluate import classics
-from trainers.arenas.evaluator import Evaluator
-from trainers.arenas.page_replacement.kind import KIND
+from trainers.arenas.classics import classics
+from trainers.arenas.evaluators import Evaluators
+from trainers.arenas.kind import Kind
+from trainers.arenas.registry import kind_of
 from trainers.collaboration import Collaboration
 from trainers.library import Library
 from trainers.node import Node
@@ -39,6 +40,7 @@ from trainers.search.patterns import Pattern
 from trainers.stop import Stop
 from trainers.study import Meter, Study
 from trainers.workloads.errors import WorkloadError
+from trainers.workloads.format import Workload
 
 __all__ = ["NetworkedKernelTrainer", "TrainerSettings"]
 
@@ -62,14 +64,11 @@ class NetworkedKernelTrainer:
     """Searches for components and shares what it learns."""
 
     def __init__(
-        self, node: Node, library: Library, evaluator: Evaluator, stop: Stop, settings: TrainerSettings
+        self, node: Node, library: Library, evaluators: Evaluators, stop: Stop, settings: TrainerSettings
     ) -> None:
         self._node, self._library, self._stop, self._settings = node, library, stop, settings
-        self._rng = random.Random(settings.seed)
-        programs = classics(KIND.name)
-        self._rivals = list(programs.values())
-        self._seeds = [programs[name] for name in self._rng.sample(sorted(programs), settings.seeds)]
-        self.meter = Meter(evaluator)
+        self._kinds = {name: kind_of(name) for name in node.settings.kinds}
+        self.meter = Meter(evaluators)
         self._studies: dict[str, Study] = {}  # by workload id
         self._collaboration = Collaboration(node, self._studies)
         self._sync: TrainingSync | None = None
@@ -132,7 +131,7 @@ class NetworkedKernelTrainer:
                 self._node.share(
                     MessageType.CODE_SHARE,
                     CodeShare(
-                        kind=KIND.name,
+                        kind=study.kind.name,
                         component=best.id,
                         source=canonical(best.component),
                         authors=study.authors(best, self._node.settings.name),
@@ -150,7 +149,7 @@ class NetworkedKernelTrainer:
             self._node.share(
                 MessageType.PATTERN_SHARE,
                 PatternShare(
-                    kind=KIND.name,
+                    kind=study.kind.name,
                     function=pattern.function,
                     expression=pattern.source,
                     unit=pattern.unit,
@@ -173,7 +172,7 @@ class NetworkedKernelTrainer:
         self._node.share(
             MessageType.OS_COMPONENT_SHARE,
             OsComponentShare(
-                kind=KIND.name,
+                kind=study.kind.name,
                 component=choice.id,
                 source=canonical(choice.component),
                 authors=study.authors(choice.individual, self._node.settings.name),
@@ -200,9 +199,7 @@ class NetworkedKernelTrainer:
         body = message.body
         try:
             if message.type is MessageType.CODE_SHARE:
-                component = parse(body.source, KIND.form)
-                for workload in {claim.workload for claim in body.claims} & self._studies.keys():
-                    self._studies[workload].offer(component, body.authors or (message.sender,), 0.0)
+                self._offer_program(body, message.sender)
             elif message.type is MessageType.PATTERN_SHARE:
                 self._offer_pattern(body, message.sender)
             elif message.type is MessageType.TRAINING_SYNC:
@@ -232,16 +229,26 @@ class NetworkedKernelTrainer:
         self._make_studies()
         me = (self._node.settings.name,)
         for best in sync.best:
-            for study in self._studies.values():
+            for study in self._of(best.kind):
                 if study.workload.name == best.workload and best.authors != me:
-                    study.offer(parse(best.source, KIND.form), best.authors, 1.0)
+                    study.offer(parse(best.source, study.kind.form), best.authors, 1.0)
         for pattern in sync.patterns:
             self._offer_pattern(pattern, "")
+
+    def _of(self, kind: str) -> list[Study]:
+        """Return the studies of a kind; what is shared of one that is not studied here is for others."""
+        return [study for study in self._studies.values() if study.kind.name == kind]
+
+    def _offer_program(self, body: CodeShare, author: str) -> None:
+        claimed = {claim.workload for claim in body.claims}
+        for study in self._of(body.kind):
+            if study.workload.id in claimed:
+                study.offer(parse(body.source, study.kind.form), body.authors or (author,), 0.0)
 
     def _offer_pattern(self, body: PatternShare, author: str) -> None:
         pattern = Pattern(body.function, body.expression, body.unit, body.gain, body.uses)
         try:
-            for study in self._studies.values():
+            for study in self._of(body.kind):
                 study.offer_pattern(pattern, author)
         except PolicyError as error:
             self._node.log.warning("%s shared what is no pattern: %s", author or "somebody", error)
@@ -254,12 +261,19 @@ class NetworkedKernelTrainer:
         return True
 
     def _make_studies(self) -> None:
-        for workload in self._library.of(KIND.name, "train"):
-            if workload.id not in self._studies:
-                rng = random.Random(f"{self._settings.seed}/{workload.id}")
-                self._studies[workload.id] = Study(
-                    workload, seeds=self._seeds, rivals=self._rivals, meter=self.meter, rng=rng
-                )
+        for kind in self._kinds.values():
+            for workload in self._library.of(kind.name, "train"):
+                if workload.id not in self._studies:
+                    self._studies[workload.id] = self._study(kind, workload)
+
+    def _study(self, kind: Kind, workload: Workload) -> Study:
+        """Begin a study from this node's own few of the textbook's programs."""
+        programs = classics(kind.name)
+        names = sorted(programs)
+        mine = random.Random(self._settings.seed).sample(names, min(self._settings.seeds, len(names)))
+        rng = random.Random(f"{self._settings.seed}/{workload.id}")
+        seeds = [programs[name] for name in mine]
+        return Study(workload, seeds=seeds, rivals=list(programs.values()), meter=self.meter, rng=rng)
 
     def _in_order(self) -> list[Study]:
         """Return the studies by name, each node beginning at another: the fleet spreads over the workloads."""
@@ -274,7 +288,7 @@ class NetworkedKernelTrainer:
         self._told_at = (now, self.meter.evaluations)
         self._note_evaluations()
         progress = Progress(
-            kind=KIND.name,
+            kind=study.kind.name,
             workload=study.workload.name,
             activity=self._activity,  # type: ignore[arg-type]
             evaluations=self.meter.evaluations,

@@ -18,8 +18,9 @@ from collections import OrderedDict, deque
 from mqtt_hub.protocol.bodies import OsComponentShare, Progress, TrainingSync, WorkloadChunk
 from mqtt_hub.protocol.codec import Message
 from mqtt_hub.protocol.table import MessageType
-from trainers.arenas.evaluator import Evaluator
-from trainers.bench import Bench
+from trainers.arenas.errors import EvaluationError
+from trainers.arenas.evaluators import Evaluators
+from trainers.bench import Bench, refused
 from trainers.library import Library
 from trainers.node import Node
 from trainers.stop import Stop
@@ -36,9 +37,10 @@ ASK_EVERY_S = 60.0  # otherwise: what no message told, the hub still knows
 class KernelValidator:
     """The loop of a validator node."""
 
-    def __init__(self, node: Node, library: Library, evaluator: Evaluator, stop: Stop) -> None:
+    def __init__(self, node: Node, library: Library, evaluators: Evaluators, stop: Stop) -> None:
         self._node, self._library, self._stop = node, library, stop
-        self._bench = Bench(evaluator)
+        self._evaluators = evaluators
+        self._benches: dict[str, Bench] = {}  # by kind, made when first needed
         self._waiting: OrderedDict[str, tuple[str, OsComponentShare]] = OrderedDict()
         self._judged: set[str] = set()
         self._judged_in_order: deque[str] = deque()
@@ -80,9 +82,14 @@ class KernelValidator:
     def _judge(self, submitter: str, submission: OsComponentShare) -> None:
         kind = submission.kind
         started = time.monotonic()
-        result = self._bench.judge(
-            submission, submitter, self._library.of(kind, "train"), self._library.of(kind, "hidden")
-        )
+        try:
+            if kind not in self._benches:
+                self._benches[kind] = Bench(self._evaluators.of(kind))
+        except EvaluationError as error:
+            result = refused(submission, submitter, str(error))
+        else:
+            train, hidden = (self._library.of(kind, part) for part in ("train", "hidden"))
+            result = self._benches[kind].judge(submission, submitter, train, hidden)
         self._node.share(MessageType.TEST_RESULT, result, correlation_id=submission.component)
         self._judged.add(submission.component)
         self._judged_in_order.append(submission.component)

@@ -16,7 +16,7 @@ from trainers.arenas.evaluate import baselines, bundled, capacity_of, classics, 
 from trainers.arenas.evaluator import Evaluator
 from trainers.policy.errors import PolicyError
 from trainers.workloads.errors import WorkloadError
-from trainers.workloads.format import read, save, workload
+from trainers.workloads.format import read, save, workload, write
 
 KEYS = {"kind", "workload", "capacity", "requests", "misses", "miss_ratio", "bound_miss_ratio", "fuel"}
 CLASSICS = Path(commands_workload.__file__).parent / "arenas" / "page_replacement" / "classics"
@@ -116,8 +116,8 @@ def test_errors_are_the_project_s_own(loop: Path, tmp_path: Path) -> None:
     with pytest.raises(WorkloadError, match="No such file"):
         evaluate("page_replacement", tmp_path / "missing", baseline="lru")
     other = tmp_path / "other.workload"
-    save(workload("other", "abc", kind="cpu_scheduling"), other)
-    with pytest.raises(WorkloadError, match="a workload for cpu_scheduling"):
+    other.write_bytes(write(workload("other", "abc")).replace(b'"kind":"page_replacement"', b'"kind":"network"'))
+    with pytest.raises(WorkloadError, match="no component kind 'network'"):
         evaluate("page_replacement", other, baseline="lru")
 
 
@@ -138,7 +138,7 @@ def test_import_show_split_and_list(tmp_path: Path) -> None:
     keys, out, train, hidden = (tmp_path / name for name in ("My Keys.txt", "out", "train", "hidden"))
     keys.write_text("a\nb\na\nc\n" * 10)
     assert run("workload", "import", keys, "--format", "keys", "--output", out).exit_code == 0
-    assert (read(out).name, read(out).pages) == ("my-keys", 3)
+    assert (read(out).name, read(out).size) == ("my-keys", 3)
     assert json.loads(run("workload", "show", out, "--json").stdout)["requests"] == 40
     assert "first use" in run("workload", "show", out).stdout
     assert run("workload", "split", out, "--train", train, "--hidden", hidden).exit_code == 0

@@ -9,12 +9,13 @@ import pytest
 
 from trainers.arenas.errors import EvaluationError
 from trainers.arenas.evaluate import bundled, classics
-from trainers.arenas.evaluator import CAPACITY_MAX, Counters, Evaluator, Failure
-from trainers.arenas.page_replacement.kind import FORM
+from trainers.arenas.evaluator import Counters, Evaluator, Failure
+from trainers.arenas.page_replacement.kind import FORM, KIND
 from trainers.policy.parse import parse
 from trainers.policy.wasm import to_wasm
 from trainers.workloads.format import Workload, workload
 
+CAPACITY_MAX = KIND.capacity.high
 CLASSICS = classics("page_replacement")
 Trace = Callable[[random.Random], Workload]
 
@@ -39,8 +40,8 @@ def test_source_and_its_module_count_the_same(evaluator: Evaluator, trace: Trace
 @pytest.mark.parametrize("engine", ["wasm", "reference"])
 def test_a_slice_is_a_cold_run_of_its_requests(engine: str, trace: Trace) -> None:
     made = trace(random.Random(2))
-    start, stop = len(made.requests) // 4, len(made.requests) // 2
-    alone = workload("slice", made.requests[start:stop])
+    start, stop = len(made.words) // 4, len(made.words) // 2
+    alone = workload("slice", made.words[start:stop])
     with Evaluator(engine=engine) as running:
         running.load(made)
         running.load(alone)
@@ -54,16 +55,16 @@ def test_an_empty_slice_counts_nothing(evaluator: Evaluator, trace: Trace) -> No
     evaluator.load(made)
     outcome = evaluator.run(CLASSICS["lru"], made.id, 5, start=4, stop=4)
     assert isinstance(outcome, Counters)
-    assert (outcome.requests, outcome.misses) == (0, 0)
+    assert (outcome.values["requests"], outcome.values["misses"]) == (0, 0)
 
 
 def test_renaming_the_pages_changes_nothing(evaluator: Evaluator, trace: Trace) -> None:
     rng = random.Random(4)
     for component in CLASSICS.values():
         made = trace(rng)
-        names = list(range(made.pages))
+        names = list(range(made.size))
         rng.shuffle(names)
-        renamed = workload("trace", [f"page {names[page]}" for page in made.requests])
+        renamed = workload("trace", [f"page {names[page]}" for page in made.words])
         assert renamed == made, "numbering by first appearance takes the names away"
         evaluator.load(renamed)
         assert isinstance(evaluator.run(component, renamed.id, 5), Counters)
@@ -81,7 +82,7 @@ def test_the_digest_does_not_know_page_numbers(reference: Evaluator, evaluator: 
         again = running.run(CLASSICS["lirs"], shifted.id, 3, start=6)
         assert isinstance(first, Counters)
         assert isinstance(again, Counters)
-        assert (first.misses, first.digest) == (again.misses, again.digest)
+        assert (first.values["misses"], first.digest) == (again.values["misses"], again.digest)
 
 
 def test_a_program_that_never_evicts_unasked_pays_with_its_credit(evaluator: Evaluator) -> None:
@@ -91,17 +92,17 @@ def test_a_program_that_never_evicts_unasked_pays_with_its_credit(evaluator: Eva
     stubborn = parse("def on_scan(mark):\n    return keep(mark)\n", FORM)
     outcome = evaluator.run(stubborn, made.id, 10)
     assert isinstance(outcome, Counters)
-    assert outcome.misses == 2000
-    assert outcome.fuel / outcome.requests < 4000
+    assert outcome.values["misses"] == 2000
+    assert outcome.fuel / outcome.values["requests"] < 4000
 
 
 def test_fuel_runs_out_at_the_bound(trace: Trace) -> None:
     made = trace(random.Random(6))
-    with Evaluator(engine="wasm", fuel_per_request_max=1 << 20) as rich:
+    with Evaluator(engine="wasm", fuel_per_step_max=1 << 20) as rich:
         rich.load(made)
         enough = rich.run(CLASSICS["lru"], made.id, 5)
         assert isinstance(enough, Counters)
-    with Evaluator(engine="wasm", fuel_per_request_max=0) as poor:
+    with Evaluator(engine="wasm", fuel_per_step_max=0) as poor:
         long = next(found for found in bundled() if found.name == "link")
         poor.load(long)
         outcome = poor.run(CLASSICS["lru"], long.id, 5)
@@ -122,7 +123,7 @@ def test_the_largest_capacity_runs(evaluator: Evaluator, trace: Trace) -> None:
     evaluator.load(made)
     outcome = evaluator.run(CLASSICS["lirs"], made.id, CAPACITY_MAX)
     assert isinstance(outcome, Counters)
-    assert outcome.misses == made.pages
+    assert outcome.values["misses"] == made.size
 
 
 def test_what_does_not_exist_is_said(evaluator: Evaluator, trace: Trace) -> None:

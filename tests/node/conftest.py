@@ -8,12 +8,19 @@ import pytest
 
 from tests.node.fleet import small_workloads
 from trainers.arenas.evaluator import Evaluator
+from trainers.arenas.evaluators import Evaluators
 from trainers.workloads.format import Workload
 
 
 @pytest.fixture(scope="session")
 def evaluator() -> Iterator[Evaluator]:
     with Evaluator() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def evaluators() -> Iterator[Evaluators]:
+    with Evaluators() as running:
         yield running
 
 

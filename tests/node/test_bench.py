@@ -17,7 +17,7 @@ from mqtt_hub.protocol.bodies import (
 )
 from mqtt_hub.protocol.codec import ENVELOPE_BYTES_MAX, Message, encode
 from mqtt_hub.protocol.table import MessageType
-from trainers.arenas.evaluator import CAPACITY_MAX, Counters, Evaluator
+from trainers.arenas.evaluator import Counters, Evaluator
 from trainers.arenas.page_replacement.kind import KIND
 from trainers.bench import HIDDEN_MAX, Bench
 from trainers.policy import canonical, component_id, parse, to_c
@@ -45,7 +45,7 @@ def submit(evaluator: Evaluator, train: list[Workload]) -> Submit:
             evaluator.load(part)
             counted = evaluator.run(component, part.id, part.capacity)
             assert isinstance(counted, Counters)
-            claims.append(Claim(part.id, part.capacity, {KIND.metric: counted.misses}))
+            claims.append(Claim(part.id, part.capacity, counted.values))
         name = component_id(component)
         return OsComponentShare(KIND.name, name, canonical(component), ("A",), (), tuple(claims), target)
 
@@ -83,7 +83,7 @@ def test_a_false_claim_is_not_reproduced_and_both_numbers_are_told(
 ) -> None:
     honest = submit(USEFUL)
     counted = honest.claims[0].counters[KIND.metric]
-    false = replace(honest.claims[0], counters={KIND.metric: counted - 1})
+    false = replace(honest.claims[0], counters={**honest.claims[0].counters, KIND.metric: counted - 1})
     result = bench.judge(replace(honest, claims=(false, *honest.claims[1:])), "A", train, hidden)
     assert result.verdict == "not_reproduced"
     assert f"claimed {counted - 1} misses, counted {counted}" in result.reason
@@ -102,7 +102,7 @@ def test_a_capacity_that_no_arena_has_is_a_verdict_and_not_the_end_of_the_valida
     bench: Bench, submit: Submit, train: list[Workload], hidden: list[Workload]
 ) -> None:
     honest = submit(USEFUL)
-    for capacity in (CAPACITY_MAX + 1, 2**31):
+    for capacity in (KIND.capacity.high + 1, 2**31):
         claims = (replace(honest.claims[0], capacity=capacity),)
         result = bench.judge(replace(honest, claims=claims), "A", train, hidden)
         assert result.verdict == "not_reproduced"
@@ -155,9 +155,11 @@ def test_two_validators_reach_the_same_digest(
 def test_the_digest_differs_when_anything_differs(
     bench: Bench, submit: Submit, train: list[Workload], hidden: list[Workload]
 ) -> None:
-    honest, shorter = submit(USEFUL), [workload("loops", list(hidden[0].requests)[:400], part="hidden")]
-    false = replace(honest, claims=(replace(honest.claims[0], counters={KIND.metric: 1}),))
-    falser = replace(honest, claims=(replace(honest.claims[0], counters={KIND.metric: 2}),))
+    honest, shorter = submit(USEFUL), [workload("loops", list(hidden[0].words)[:400], part="hidden")]
+    false = replace(honest, claims=(replace(honest.claims[0], counters={**honest.claims[0].counters, KIND.metric: 1}),))
+    falser = replace(
+        honest, claims=(replace(honest.claims[0], counters={**honest.claims[0].counters, KIND.metric: 2}),)
+    )
     results = [
         bench.judge(honest, "A", train, hidden),
         bench.judge(honest, "A", train, hidden[:1]),

@@ -28,7 +28,7 @@ from mqtt_hub.workload_store import WorkloadStore
 from tests.node.fleet import SPECIALIZATION, Hub, RunningNode, make_home, rows, small_workloads, until
 from tests.protocol.examples import named
 from trainers.arenas.evaluate import classics
-from trainers.arenas.evaluator import Evaluator
+from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.page_replacement.kind import KIND
 from trainers.collaboration import HELP_EVALUATIONS_MAX
 from trainers.node import Node, NodeSettings
@@ -50,9 +50,9 @@ NO_PATTERNS = [
 
 
 @pytest.fixture
-def study(evaluator: Evaluator, train: list[Workload]) -> Study:
+def study(evaluators: Evaluators, train: list[Workload]) -> Study:
     seeds = [classics(KIND.name)[name] for name in ("lru", "fifo")]
-    return Study(train[0], seeds=seeds, rivals=(), meter=Meter(evaluator), rng=random.Random(1))
+    return Study(train[0], seeds=seeds, rivals=(), meter=Meter(evaluators), rng=random.Random(1))
 
 
 def long_program() -> str:

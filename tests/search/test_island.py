@@ -6,12 +6,13 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
-from trainers.arenas.page_replacement.kind import FORM
+from trainers.arenas.page_replacement.kind import FORM, KIND
 from trainers.policy import Component, PolicyError, canonical, component_id, parse
 from trainers.search.final import choose
 from trainers.search.island import Island, Settings
@@ -19,7 +20,7 @@ from trainers.search.objective import Mean, Objective, gap_closed
 from trainers.search.patterns import Pattern, ablate, graft
 from trainers.search.population import Fitness, Individual, Population
 from trainers.search.slices import climb, measures
-from trainers.workloads.format import Workload
+from trainers.workloads.format import Workload, workload
 
 HASHED = """
 import hashlib, random
@@ -290,12 +291,12 @@ def test_gap_closed_is_0_at_the_baseline_1_at_the_bound_and_0_without_room() -> 
 def test_search_improves_on_its_seeds_on_real_counters(
     classics: Mapping[str, Component], loop: Workload, evaluator: Evaluator
 ) -> None:
-    objective = Objective(evaluator, loop.id, loop.capacity)
+    objective = Objective(evaluator, KIND, loop.id, loop.capacity)
     here = island([classics["lru"], classics["clock"]], objective)
     here.run(60)
     assert here.best is not None
     assert here.best.score > max(seed.score for seed in here.seeds) + 0.1
-    assert here.best.fitness.counters["requests"] == len(loop.requests)
+    assert here.best.fitness.counters["requests"] == loop.rows
 
 
 def test_climbing_is_the_mean_over_cold_slices_with_caches_in_proportion(
@@ -305,11 +306,11 @@ def test_climbing_is_the_mean_over_cold_slices_with_caches_in_proportion(
 
     def objective(capacity: int, start: int, stop: int) -> Objective:
         asked.append((capacity, start, stop))
-        return Objective(evaluator, loop.id, capacity, start=start, stop=stop)
+        return Objective(evaluator, KIND, loop.id, capacity, start=start, stop=stop)
 
-    climb(objective, [*range(60), *range(30), *range(15), *range(15), *range(60)], 20)
+    climb(objective, workload("w", [*range(60), *range(30), *range(15), *range(15), *range(60)], capacity=20))
     assert asked == [(13, 0, 40), (13, 40, 80), (8, 80, 120)]  # a third of 40, 40 and 25 pages
-    climbed = climb(objective, loop.requests, 30)
+    climbed = climb(objective, loop)
     fitness = climbed(classics["s3-fifo"])
     parts = [part(classics["s3-fifo"]) for part in climbed.parts]
     assert fitness is not None
@@ -325,12 +326,12 @@ def test_climbing_is_the_mean_over_cold_slices_with_caches_in_proportion(
 def test_a_candidate_that_fails_one_slice_has_no_score(classics: Mapping[str, Component]) -> None:
     class Failing:
         def run(self, *_: object, start: int = 0, **__: object) -> Counters | Failure:
-            return Failure("fuel", "too long") if start else Counters(10, 5, 1, 1)
+            return Failure("fuel", "too long") if start else Counters({"requests": 10, "misses": 5}, 1, 1)
 
         def baseline(self, name: str, *_: object, **__: object) -> Counters:
-            return Counters(10, 8 if name == "lru" else 2, 0, 0)
+            return Counters({"requests": 10, "misses": 8 if name == "lru" else 2}, 0, 0)
 
-    first, second = (Objective(Failing(), "w", 3, start=start) for start in (0, 10))
+    first, second = (Objective(Failing(), KIND, "w", 3, start=start) for start in (0, 10))
     whole = Mean([first])(classics["lru"])
     assert whole is not None
     assert whole.score == 0.5
@@ -342,9 +343,9 @@ def test_the_choice_goes_by_a_third_that_is_not_climbed(loop: Workload, evaluato
 
     def objective(capacity: int, start: int, stop: int) -> Objective:
         asked.append((capacity, start, stop))
-        return Objective(evaluator, loop.id, capacity, start=start, stop=stop)
+        return Objective(evaluator, KIND, loop.id, capacity, start=start, stop=stop)
 
-    measured = measures(objective, loop.requests, 35)
+    measured = measures(objective, replace(loop, capacity=35))
     assert list(measured) == ["unseen third", "unseen third in proportion", "whole"]
     assert asked == [(35, 960, 1440), (35, 960, 1440), (35, 0, 1440)]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainers.workloads import format as workload_format
+from trainers.workloads import codecs
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import FILE_BYTES_MAX, Workload, halves, read, save, workload, write
 
@@ -23,7 +23,7 @@ EXAMPLE = workload("example", [5, 6, 5, 7, 8, 5, 9, 6] * 20, origin="made up")
 def test_what_is_written_is_read(keys: list[int | str], part: str, capacity: int) -> None:
     made = workload("any", keys, part=part, capacity=capacity, origin="späte Züge")
     again = read(write(made))
-    assert (again, again.requests, again.pages) == (made, made.requests, made.pages)
+    assert (again, again.words, again.size) == (made, made.words, made.size)
     assert (again.kind, again.name, again.part, again.capacity, again.origin) == (
         "page_replacement",
         "any",
@@ -36,7 +36,7 @@ def test_what_is_written_is_read(keys: list[int | str], part: str, capacity: int
 @settings(deadline=None, max_examples=100)
 @given(KEYS)
 def test_numbering_by_first_appearance_keeps_which_requests_are_equal(keys: list[int | str]) -> None:
-    requests = workload("any", keys).requests
+    requests = workload("any", keys).words
     assert len(requests) == len(keys)
     assert len(set(requests)) == len(set(keys)) == len(set(zip(keys, requests, strict=True)))
     assert list(dict.fromkeys(requests)) == list(range(len(set(keys))))
@@ -52,11 +52,11 @@ def test_the_id_is_of_the_content_not_of_the_compression() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        workload("other", EXAMPLE.requests, origin="made up"),
-        workload("example", EXAMPLE.requests, origin="made up", part="train"),
-        workload("example", EXAMPLE.requests, origin="made up", capacity=3),
-        workload("example", EXAMPLE.requests),
-        workload("example", EXAMPLE.requests[:-1], origin="made up"),
+        workload("other", EXAMPLE.words, origin="made up"),
+        workload("example", EXAMPLE.words, origin="made up", part="train"),
+        workload("example", EXAMPLE.words, origin="made up", capacity=3),
+        workload("example", EXAMPLE.words),
+        workload("example", EXAMPLE.words[:-1], origin="made up"),
     ],
 )
 def test_any_difference_gives_another_id(other: Workload) -> None:
@@ -81,7 +81,7 @@ def test_a_flipped_bit_never_changes_the_requests_under_the_same_id_nor_gives_a_
                 again = read(bytes(broken))
             except WorkloadError:
                 continue
-            assert again.id != EXAMPLE.id or again.requests == EXAMPLE.requests
+            assert again.id != EXAMPLE.id or again.words == EXAMPLE.words
 
 
 @settings(deadline=None, max_examples=200)
@@ -105,7 +105,7 @@ def packed(numbers: bytes, **changes: object) -> bytes:
         (packed(b"\x80\x00", requests=1, pages=1), "longer than it need be"),
         (packed(b"\x80\x80\x80\x80\x01", requests=2, pages=1), "a number of more than 4 bytes"),
         (packed(b"\0\0", requests=3, pages=1), "the header says 3 requests, there are 2"),
-        (packed(b"\0\x80", requests=1, pages=1), "the header says 1 requests"),
+        (packed(b"\0\x80", requests=1, pages=1), "the last number is cut short"),
         (packed(b"\0", requests=1, pages=2), "the header says 2 pages, there are 1"),
         (packed(b"", requests=0, pages=0), "0 requests"),
         (packed(b"\0", requests=1 << 25, pages=1), "33554432 requests"),
@@ -137,8 +137,8 @@ def test_a_file_over_the_limit_is_not_read_whole(tmp_path: Path) -> None:
 
 
 def test_more_requests_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workload_format, "REQUESTS_MAX", 10)
-    assert len(workload("ten", range(10)).requests) == 10
+    monkeypatch.setattr(codecs, "ROWS_MAX", 10)
+    assert len(workload("ten", range(10)).words) == 10
     with pytest.raises(WorkloadError, match="more than 10 requests"):
         workload("eleven", range(11))
 
@@ -151,7 +151,7 @@ def test_no_request_is_no_workload() -> None:
 def test_halves_start_cold_with_their_own_numbers() -> None:
     whole = workload("whole", [1, 2, 3, 4, 3, 5, 3, 1, 6])
     train, hidden = halves(whole)
-    assert (list(train.requests), list(hidden.requests)) == ([0, 1, 2, 3], [0, 1, 0, 2, 3])
+    assert (list(train.words), list(hidden.words)) == ([0, 1, 2, 3], [0, 1, 0, 2, 3])
     assert (train.part, hidden.part, train.capacity) == ("train", "hidden", 1)
     with pytest.raises(WorkloadError, match="cannot be split"):
         halves(workload("one", [1]))

@@ -18,7 +18,7 @@ from trainers.workloads.importers import FORMATS, import_workload
 def numbers(data: bytes, name: str, tmp_path: Path, **options: str) -> list[int]:
     path = tmp_path / "trace"
     path.write_bytes(data)
-    return list(import_workload(path, name, **options).requests)  # type: ignore[arg-type] # one mapping of strings
+    return list(import_workload(path, name, **options).words)  # type: ignore[arg-type] # one mapping of strings
 
 
 def record(key: int, size: int = 1, later: int = -1) -> bytes:

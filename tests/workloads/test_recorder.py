@@ -96,7 +96,7 @@ def test_a_real_program_is_followed(tmp_path: Path) -> None:
     recording = record([sys.executable, "-I", "-c", program], name="reads")
     assert recording.status == 0
     assert set(Path(tempfile.gettempdir()).glob("workload-*")) <= before, "the log is gone"
-    requests = list(recording.workload.requests)
+    requests = list(recording.workload.words)
     first = max(requests) - 2  # the file's pages are the last new ones
     assert [page - first for page in requests if page >= first][:4] == [0, 1, 2, 1]
 

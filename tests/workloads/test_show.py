@@ -24,7 +24,7 @@ def test_distances_count_the_different_pages_in_between(requests: list[int]) -> 
 @given(REQUESTS, st.integers(1, 14))
 def test_lru_hits_exactly_what_is_nearer_than_its_capacity(requests: list[int], capacity: int) -> None:
     near = sum(distance is not None and distance < capacity for distance in reuse_distances(requests))
-    assert baselines.run("lru", requests, capacity)[1] == len(requests) - near
+    assert baselines.run("lru", requests, 13, capacity)[0][1] == len(requests) - near
 
 
 def test_a_description_counts_every_request_once() -> None:

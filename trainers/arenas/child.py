@@ -28,8 +28,7 @@ STACK_BYTES_MAX = 256 << 10  # of wasm calls
 DESCRIPTORS_MAX = 8
 MODULES_MAX = 32  # compiled candidates kept
 WASM_PAGE = 1 << 16
-REQUESTS_AT = 2 * WASM_PAGE  # below: the arena's stack, the features and its data
-BYTES_PER_PAGE, BYTES_PER_REQUEST = 64, 4  # of work area: what arena.c and baselines.c need at most
+WORDS_AT = 2 * WASM_PAGE  # below: the arena's stack, the features and its data
 
 Reply = dict[str, Any]
 
@@ -66,11 +65,11 @@ class Arena:
         self._arena = wasmtime.Module(self._engine, checked(folder, "arena.wasm"))
         self._baselines = wasmtime.Module(self._engine, checked(folder, "baselines.wasm"))
         self._compiled: OrderedDict[bytes, Any] = OrderedDict()
-        self._workloads: dict[str, tuple[int, bytes]] = {}
+        self._workloads: dict[str, bytes] = {}
 
     def load(self, order: Reply, blob: bytes) -> Reply:
-        """Keep the requests of a workload: u32, little-endian."""
-        self._workloads[order["workload"]] = (order["pages"], blob)
+        """Keep the words of a workload: u32, little-endian."""
+        self._workloads[order["workload"]] = blob
         return {}
 
     def run(self, order: Reply, blob: bytes) -> Reply:
@@ -96,10 +95,8 @@ class Arena:
     def _store(self, order: Reply) -> tuple[Any, Any, Any]:
         """Return a store with fuel and limits, a memory just large enough, and a linker that knows it."""
         wasmtime = self._wasmtime
-        pages, _requests = self._workloads[order["workload"]]
-        count = order["stop"] - order["start"]
-        size = REQUESTS_AT + (2 * count * BYTES_PER_REQUEST + 8) + pages * BYTES_PER_PAGE
-        units = size // WASM_PAGE + 1
+        words_bytes = 4 * order["width"] * (order["stop"] - order["start"])
+        units = (WORDS_AT + words_bytes + 8 + order["work_bytes"]) // WASM_PAGE + 1
         store = wasmtime.Store(self._engine)
         store.set_limits(memory_size=units * WASM_PAGE, instances=4, tables=4, memories=4, table_elements=1000)
         store.set_fuel(order["fuel"])
@@ -109,20 +106,21 @@ class Arena:
         return store, memory, linker
 
     def _measure(self, order: Reply, store: Any, memory: Any, instance: Any, *policy: int) -> Reply:
-        pages, requests = self._workloads[order["workload"]]
+        words, row_bytes = self._workloads[order["workload"]], 4 * order["width"]
         start, stop, fuel = order["start"], order["stop"], order["fuel"]
-        count = stop - start
-        part = memoryview(requests)[start * 4 : stop * 4]
+        part = memoryview(words)[start * row_bytes : stop * row_bytes]
         base = ctypes.addressof(memory.data_ptr(store).contents)
-        if REQUESTS_AT + len(part) > memory.data_len(store):
-            raise ValueError("requests do not fit the memory")
-        ctypes.memmove(base + REQUESTS_AT, bytes(part), len(part))
-        work_at = (REQUESTS_AT + len(part) + 7) & ~7
+        if WORDS_AT + len(part) > memory.data_len(store):
+            raise ValueError("words do not fit the memory")
+        ctypes.memmove(base + WORDS_AT, bytes(part), len(part))
+        work_at = (WORDS_AT + len(part) + 7) & ~7
         exports = instance.exports(store)
-        misses = exports["run"](store, REQUESTS_AT, count, pages, order["capacity"], work_at, *policy)
+        ended = exports["run"](store, WORDS_AT, stop - start, order["size"], order["capacity"], work_at, *policy)
+        if ended:
+            return {"failure": "trap", "detail": f"the arena gave up: {ended}"}
         used = fuel - store.get_fuel()
-        digest = exports["digest"](store) & (1 << 64) - 1
-        return {"requests": count, "misses": misses, "fuel": used, "digest": digest}
+        counters = [exports["counter"](store, index) for index in range(order["counters"])]
+        return {"counters": counters, "fuel": used, "digest": exports["digest"](store) & (1 << 64) - 1}
 
 
 def checked(folder: Path, name: str) -> bytes:

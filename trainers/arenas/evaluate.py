@@ -2,54 +2,32 @@
 
 ::
 
-    workload file ─▶ read ─▶ Evaluator.run | Evaluator.baseline ─▶ misses ─┐
-                                        Evaluator.baseline(bound) ─────────┴▶ {"miss_ratio": …, "bound_miss_ratio": …}
+    workload file ─▶ read ─▶ Evaluator.run | Evaluator.baseline ─▶ counters ─┐
+                                        Evaluator.baseline(bound) ───────────┴▶ {"miss_ratio": …, "bound_miss_ratio": …}
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypeAlias
 
+from trainers.arenas.classics import classics
 from trainers.arenas.errors import EvaluationError
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
-from trainers.arenas.page_replacement.kind import KIND, Kind
+from trainers.arenas.registry import DEFAULT, kind_of
 from trainers.policy.parse import parse
 from trainers.policy.tree import Component
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload, read
 
-__all__ = ["KINDS", "Evaluation", "baselines", "bundled", "capacity_of", "classics", "evaluate", "kind_of"]
+__all__ = ["Evaluation", "baselines", "bundled", "capacity_of", "classics", "evaluate"]
 
-KINDS: dict[str, Kind] = {KIND.name: KIND}
-
-
-class _Score(TypedDict):
-    kind: str
-    workload: str
-    capacity: int
-    requests: int
-    misses: int
-    miss_ratio: float
-    bound_miss_ratio: float
-    fuel: int
-
-
-class Evaluation(_Score, total=False):
-    """A score; ``policy`` or ``baseline`` says whose. ``fuel`` is 0 for baselines and without wasmtime."""
-
-    policy: str
-    baseline: str
-
-
-def kind_of(name: str) -> Kind:
-    """Return the kind of that name. Raises `EvaluationError` where there is none."""
-    if name not in KINDS:
-        raise EvaluationError(f"there is no component kind {name!r}", hint=f"known: {', '.join(KINDS)}")
-    return KINDS[name]
+# kind, workload, capacity; the kind's counters and its value (page_replacement: misses is both); the value as it is
+# shown and the bound's (miss_ratio, bound_miss_ratio); fuel, 0 for baselines and without wasmtime; whose score it
+# is: policy or baseline.
+Evaluation: TypeAlias = dict[str, Any]
 
 
 def baselines(kind: str) -> tuple[str, ...]:
@@ -58,38 +36,32 @@ def baselines(kind: str) -> tuple[str, ...]:
 
 
 @cache
-def classics(kind: str) -> dict[str, Component]:
-    """Return the textbook's policies that are programs in the kind's form, by name."""
-    folder = files("trainers.arenas") / kind_of(kind).name / "classics"
-    texts = {entry.name.removesuffix(".policy"): entry.read_text("utf-8") for entry in folder.iterdir()}
-    return {name: parse(text, kind_of(kind).form) for name, text in sorted(texts.items())}
-
-
-@cache
-def bundled(kind: str = KIND.name) -> tuple[Workload, ...]:
-    """Return the recordings that come with the project, train before hidden, by name."""
-    folder = files("trainers.arenas") / kind_of(kind).name / "workloads"
-    found = [read(entry.read_bytes()) for entry in folder.iterdir() if entry.name.endswith(".workload")]
+def bundled(kind: str = DEFAULT) -> tuple[Workload, ...]:
+    """Return the recordings that come with a kind, train before hidden, by name."""
+    found = [read(path) for path in (kind_of(kind).folder / "workloads").glob("*.workload")]
     return tuple(sorted(found, key=lambda workload: (workload.name, -ord(workload.part[0]))))
 
 
 def capacity_of(workload: Workload, capacity: int | None = None, percent: str | float | None = None) -> int:
-    """Return the capacity in pages: as given, or as a percentage of the workload's pages, or the workload's own.
+    """Return the capacity: as given, or as a percentage of the workload's size (pages), or the workload's own.
 
-    A percentage is rounded down, to one page at least. Raises `EvaluationError` where both are given or the
-    percentage is not within 0..100.
+    A percentage is rounded down, to one at least. Raises `EvaluationError` where both are given, the percentage
+    is not within 0..100, or the kind's capacity has nothing to do with the size.
     """
     if capacity is not None and percent is not None:
-        raise EvaluationError("capacity is given twice", hint="in pages or as a percentage, not both")
+        raise EvaluationError("capacity is given twice", hint="as a number or as a percentage, not both")
     if percent is None:
         return workload.capacity if capacity is None else capacity
+    kind = kind_of(workload.kind)
+    if kind.capacity.unit != kind.size:
+        raise EvaluationError(f"{kind.capacity.unit} are no percentage of {kind.size}", hint="give the number")
     try:
         share = Fraction(str(percent)) / 100
     except ValueError as error:
         raise EvaluationError(f"{percent!r} is no percentage") from error
     if not 0 < share <= 1:
-        raise EvaluationError(f"{percent} % of the pages is no capacity", hint="more than 0 and at most 100")
-    return max(1, int(workload.pages * share))
+        raise EvaluationError(f"{percent} % of the {kind.size} is no capacity", hint="more than 0 and at most 100")
+    return max(1, int(workload.size * share))
 
 
 def evaluate(
@@ -106,29 +78,29 @@ def evaluate(
 
     Raises `EvaluationError`, `WorkloadError` or `PolicyError`. ``evaluator`` saves starting one a call.
     """
-    declared = kind_of(kind)
+    form = kind_of(kind).form
     if (policy is None) == (baseline is None):
         raise EvaluationError("what shall be evaluated?", hint="give a policy or a baseline, one of them")
     workload = read(workload_path)
     if workload.kind != kind:
         raise WorkloadError(f"{workload_path}: a workload for {workload.kind}, not {kind}")
-    pages = capacity_of(workload, capacity, capacity_percent)
-    component = None if policy is None else parse(_source(policy), declared.form)
+    capacity = capacity_of(workload, capacity, capacity_percent)
+    component = None if policy is None else parse(_source(policy), form)
     if evaluator is None:
         with Evaluator(kind) as own:
-            return _score(own, declared, workload, pages, component, str(policy), baseline)
-    return _score(evaluator, declared, workload, pages, component, str(policy), baseline)
+            return _score(own, workload, capacity, component, str(policy), baseline)
+    return _score(evaluator, workload, capacity, component, str(policy), baseline)
 
 
 def _score(
     evaluator: Evaluator,
-    kind: Kind,
     workload: Workload,
     capacity: int,
     component: Component | None,
     policy: str,
     baseline: str | None,
 ) -> Evaluation:
+    kind = evaluator.kind
     evaluator.load(workload)
     outcome: Counters | Failure
     if component is None:
@@ -137,20 +109,19 @@ def _score(
         outcome = evaluator.run(component, workload.id, capacity)
     if isinstance(outcome, Failure):
         raise EvaluationError(f"{policy}: no result: {outcome.reason}, {outcome.detail}")
-    bound = evaluator.baseline(kind.bound, workload.id, capacity)
-    score: Evaluation = {
+    reference, bound = (evaluator.baseline(name, workload.id, capacity).values for name in (kind.baseline, kind.bound))
+    value, least = (kind.value(counters, reference) for counters in (outcome.values, bound))
+    return {
         "kind": kind.name,
         "workload": workload.name,
         "capacity": capacity,
-        "requests": outcome.requests,
-        "misses": outcome.misses,
-        "miss_ratio": outcome.misses / outcome.requests,
-        "bound_miss_ratio": bound.misses / bound.requests,
+        **outcome.values,
+        kind.metric: value,
+        kind.shown.name: kind.shown.of(value, workload.rows),
+        f"bound_{kind.shown.name}": kind.shown.of(least, workload.rows),
         "fuel": outcome.fuel,
+        **({"policy": policy} if baseline is None else {"baseline": baseline}),
     }
-    if baseline is not None:
-        return {**score, "baseline": baseline}
-    return {**score, "policy": policy}
 
 
 def _source(path: Path) -> str:

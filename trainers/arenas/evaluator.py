@@ -1,4 +1,4 @@
-"""Run candidates where they can do no harm, and count what they miss.
+"""Run candidates where they can do no harm, and return what they come to.
 
 ::
 
@@ -7,42 +7,47 @@
          └─ on wall-clock timeout or a crash: kill the child, start another, load the workloads again
 
 A candidate that never ends, traps or breaks the child is a normal outcome, so it is a value (`Failure`) and
-no exception. Where wasmtime has no wheel the plain-Python reference takes the child's place: same counters,
-no fuel. An evaluator serves one thread.
+no exception. Where wasmtime has no wheel the plain Python beside the arena takes the child's place
+(``reference.py``, ``baselines.py``): same counters, no fuel. An evaluator serves one kind and one thread.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import cache
+from importlib import import_module
+from typing import Any, Protocol, Self, cast
 
+from trainers.arenas.classics import classics
 from trainers.arenas.errors import EvaluationError
-from trainers.arenas.page_replacement import baselines, reference
-from trainers.arenas.page_replacement.kind import BASELINES, BOUND, KIND
-from trainers.arenas.process import Child, wasmtime_folder
+from trainers.arenas.kind import Kind
+from trainers.arenas.process import Child, engine_of
+from trainers.arenas.registry import DEFAULT, kind_of
 from trainers.policy.tree import Component
 from trainers.policy.wasm import to_wasm
 from trainers.workloads.format import Workload
 
-__all__ = ["CAPACITY_MAX", "Counters", "Evaluator", "Failure"]
+__all__ = ["Counters", "Evaluator", "Failure"]
 
-CAPACITY_MAX = 1 << 24
 WORKLOADS_MAX = 1024  # kept by one evaluator
-ENGINES = ("auto", "wasm", "reference")
 START_S_MAX = 60.0  # for a child to say that it is ready
 FUEL_OF_BASELINES = 1 << 62
 FUEL_TO_START = 100_000
+STEPS_MAX = 4_096  # slices whose number of steps is remembered
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What a run came to. ``digest`` hashes its evictions in order: equal for programs that behave alike."""
+    """What a run came to: the kind's counters by name. ``digest`` is equal for programs that behave alike."""
 
-    requests: int
-    misses: int
+    values: Mapping[str, int]
     fuel: int
     digest: int
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.values.items()), self.fuel, self.digest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,20 @@ class Failure:
 
     reason: str
     detail: str
+
+
+class _Reference(Protocol):
+    """``reference.py`` of a kind: counters in the ABI's order, and the digest."""
+
+    def run(
+        self, component: Component, words: Sequence[int], size: int, capacity: int
+    ) -> tuple[Sequence[int], int]: ...
+
+
+class _Baselines(Protocol):
+    """``baselines.py`` of a kind, for the names in ``Kind.native``."""
+
+    def run(self, name: str, words: Sequence[int], size: int, capacity: int) -> tuple[Sequence[int], int]: ...
 
 
 class Evaluator:
@@ -62,22 +81,19 @@ class Evaluator:
 
     def __init__(
         self,
-        kind: str = KIND.name,
+        kind: str = DEFAULT,
         *,
         timeout_s: float = 20.0,
-        fuel_per_request_max: int = 4000,
+        fuel_per_step_max: int | None = None,
         engine: str = "auto",
     ) -> None:
-        if kind != KIND.name:
-            raise EvaluationError(f"there is no component kind {kind!r}", hint=f"known: {KIND.name}")
-        if engine not in ENGINES:
-            raise EvaluationError(f"there is no engine {engine!r}", hint=f"known: {', '.join(ENGINES)}")
-        self.kind = kind
+        self.kind = kind_of(kind)
         self.timeout_s = timeout_s
-        self.fuel_per_request_max = fuel_per_request_max
-        self.engine = ("wasm" if wasmtime_folder() else "reference") if engine == "auto" else engine
+        self.fuel_per_step_max = self.kind.fuel_per_step if fuel_per_step_max is None else fuel_per_step_max
+        self.engine = engine_of(engine)
         self.restarts = 0  # children started after the first
         self._workloads: dict[str, Workload] = {}
+        self._steps: dict[tuple[str, int, int], int] = {}  # of a slice
         self._child: Child | None = None
         self._started = 0
 
@@ -90,8 +106,10 @@ class Evaluator:
     def load(self, workload: Workload) -> None:
         """Make a workload known; the child gets it when it is first used.
 
-        Raises `EvaluationError` beyond ``WORKLOADS_MAX`` workloads.
+        Raises `EvaluationError` beyond ``WORKLOADS_MAX`` workloads, and for one of another kind.
         """
+        if workload.kind != self.kind.name:
+            raise EvaluationError(f"{workload.name} is a workload for {workload.kind}, not {self.kind.name}")
         if len(self._workloads) >= WORKLOADS_MAX and workload.id not in self._workloads:
             raise EvaluationError(f"{WORKLOADS_MAX} workloads are loaded", hint="close this evaluator, open another")
         self._workloads[workload.id] = workload
@@ -105,44 +123,44 @@ class Evaluator:
         start: int = 0,
         stop: int | None = None,
     ) -> Counters | Failure:
-        """Run a candidate on requests ``start..stop`` from an empty cache of ``capacity`` pages."""
+        """Run a candidate on rows ``start..stop``, cold, on a machine of ``capacity``."""
         workload, stop = self._bounds(workload_id, capacity, start, stop)
         if self.engine == "reference":
             if not isinstance(candidate, Component):
                 raise EvaluationError("without wasmtime only source can be run", hint="give a component, not bytes")
-            return Counters(*reference.run(candidate, workload.requests[start:stop], capacity))
+            reference = cast("_Reference", _beside(self.kind, "reference"))
+            return self._counters(*reference.run(candidate, *self._part(workload, start, stop), capacity))
         blob = to_wasm(candidate) if isinstance(candidate, Component) else candidate
-        fuel = FUEL_TO_START + self.fuel_per_request_max * (stop - start)
+        fuel = FUEL_TO_START + self.fuel_per_step_max * self._steps_of(workload, start, stop)
         return self._order("run", workload, blob, capacity=capacity, start=start, stop=stop, fuel=fuel)
 
     def baseline(
         self, name: str, workload_id: str, capacity: int, *, start: int = 0, stop: int | None = None
     ) -> Counters:
-        """Run a baseline, or the bound ``belady``; fuel 0.
+        """Run a baseline, an oracle or the bound, native or a program of the textbook; fuel 0.
 
         Raises `EvaluationError` where the name is unknown or the child fails twice.
         """
-        workload, stop = self._bounds(workload_id, capacity, start, stop)
-        names = (*BASELINES, BOUND)
-        if name not in names:
-            raise EvaluationError(f"there is no baseline {name!r}", hint=f"known: {', '.join(names)}")
-        if self.engine == "reference":
-            return Counters(*baselines.run(name, workload.requests[start:stop], capacity))
-        for _attempt in range(2):  # a child killed from outside, once, is chance
-            outcome = self._order(
-                "baseline",
-                workload,
-                policy=names.index(name),
-                capacity=capacity,
-                start=start,
-                stop=stop,
-                fuel=FUEL_OF_BASELINES,
-            )
-            if isinstance(outcome, Counters):
-                break
+        if name not in self.kind.runs:
+            raise EvaluationError(f"there is no baseline {name!r}", hint=f"known: {', '.join(self.kind.runs)}")
+        outcome = self._baseline(name, workload_id, capacity, start, stop)
+        if isinstance(outcome, Failure):  # a child killed from outside, once, is chance
+            outcome = self._baseline(name, workload_id, capacity, start, stop)
         if isinstance(outcome, Failure):
             raise EvaluationError(f"baseline {name} failed: {outcome.reason}, {outcome.detail}")
-        return Counters(outcome.requests, outcome.misses, 0, outcome.digest)
+        return Counters(outcome.values, 0, outcome.digest)
+
+    def _baseline(self, name: str, workload_id: str, capacity: int, start: int, stop: int | None) -> Counters | Failure:
+        if name not in self.kind.native:
+            return self.run(classics(self.kind.name)[name], workload_id, capacity, start=start, stop=stop)
+        workload, stop = self._bounds(workload_id, capacity, start, stop)
+        if self.engine == "reference":
+            baselines = cast("_Baselines", _beside(self.kind, "baselines"))
+            return self._counters(*baselines.run(name, *self._part(workload, start, stop), capacity))
+        number = self.kind.native.index(name)
+        return self._order(
+            "baseline", workload, policy=number, capacity=capacity, start=start, stop=stop, fuel=FUEL_OF_BASELINES
+        )
 
     def close(self) -> None:
         """End the child."""
@@ -154,21 +172,48 @@ class Evaluator:
         workload = self._workloads.get(workload_id)
         if workload is None:
             raise EvaluationError(f"workload {workload_id[:12]} is not loaded", hint="load it first")
-        if not 1 <= capacity <= CAPACITY_MAX:
-            raise EvaluationError(f"capacity {capacity} is not within 1..{CAPACITY_MAX} pages")
-        stop = len(workload.requests) if stop is None else stop
-        if not 0 <= start <= stop <= len(workload.requests):
-            raise EvaluationError(f"requests {start}..{stop} are not within 0..{len(workload.requests)}")
+        has = self.kind.capacity
+        if not has.low <= capacity <= has.high:
+            raise EvaluationError(f"capacity {capacity} is not within {has.low}..{has.high} {has.unit}")
+        stop = workload.rows if stop is None else stop
+        if not 0 <= start <= stop <= workload.rows:
+            raise EvaluationError(f"{self.kind.rows} {start}..{stop} are not within 0..{workload.rows}")
         return workload, stop
+
+    def _part(self, workload: Workload, start: int, stop: int) -> tuple[Sequence[int], int]:
+        """Return the slice's words, and the size, for the engines in Python."""
+        width = self.kind.codec.width
+        return workload.words[start * width : stop * width], workload.size
+
+    def _steps_of(self, workload: Workload, start: int, stop: int) -> int:
+        key = (workload.id, start, stop)
+        if key not in self._steps:
+            if len(self._steps) >= STEPS_MAX:
+                del self._steps[next(iter(self._steps))]
+            self._steps[key] = self.kind.steps(self._part(workload, start, stop)[0], self.kind.codec.width)
+        return self._steps[key]
+
+    def _counters(self, values: Sequence[int], digest: int, fuel: int = 0) -> Counters:
+        names = (counter.name for counter in self.kind.counters)
+        return Counters(dict(zip(names, values, strict=True)), fuel, digest)
 
     def _order(self, operation: str, workload: Workload, blob: bytes = b"", **order: int) -> Counters | Failure:
         """Send one order; a child that does not answer in time, or at all, is replaced at the next order."""
-        header: dict[str, Any] = {"op": operation, "workload": workload.id, "seconds": int(self.timeout_s) + 1, **order}
+        header: dict[str, Any] = {
+            "op": operation,
+            "workload": workload.id,
+            "size": workload.size,
+            "width": self.kind.codec.width,
+            "work_bytes": self.kind.work_bytes(order["stop"] - order["start"], workload.size),
+            "counters": len(self.kind.counters),
+            "seconds": int(self.timeout_s) + 1,
+            **order,
+        }
         child = self._ready_child()
         deadline = time.monotonic() + self.timeout_s
         try:
             if workload.id not in child.loaded:
-                child.ask({"op": "load", "workload": workload.id, "pages": workload.pages}, workload.words(), deadline)
+                child.ask({"op": "load", "workload": workload.id}, workload.little_endian(), deadline)
                 child.loaded.add(workload.id)
             reply = child.ask(header, blob, deadline)
         except TimeoutError:
@@ -180,11 +225,11 @@ class Evaluator:
             return Failure("crash", f"the evaluation process ended ({status}): {error}")
         if "failure" in reply:
             return Failure(reply["failure"], reply["detail"])
-        return Counters(reply["requests"], reply["misses"], reply["fuel"], reply["digest"])
+        return self._counters(reply["counters"], reply["digest"], reply["fuel"])
 
     def _ready_child(self) -> Child:
         if self._child is None:
-            self._child = Child(self.kind)
+            self._child = Child(self.kind.folder)
             self.restarts += self._started > 0
             self._started += 1
             try:
@@ -197,3 +242,9 @@ class Evaluator:
                     f"the evaluation process does not start: {failure}", hint="install mqtt-hub[trainer] again"
                 )
         return self._child
+
+
+@cache
+def _beside(kind: Kind, module: str) -> Any:
+    """Return ``reference.py`` or ``baselines.py`` of a kind."""
+    return import_module(f"{kind.package}.{module}")

@@ -19,7 +19,11 @@ from typing import Any
 
 import orjson
 
-__all__ = ["Child", "wasmtime_folder"]
+from trainers.arenas.errors import EvaluationError
+
+__all__ = ["ENGINES", "Child", "engine_of", "wasmtime_folder"]
+
+ENGINES = ("auto", "wasm", "reference")
 
 REPLY_BYTES_MAX = 1 << 16
 CHUNK_BYTES_MAX = 1 << 16  # written at once
@@ -30,8 +34,8 @@ _HERE = Path(__file__).parent
 class Child:
     """The process, and frames to and from it within a deadline."""
 
-    def __init__(self, kind: str) -> None:
-        arguments = [sys.executable, "-I", str(_HERE / "child.py"), str(_HERE / kind), wasmtime_folder()]
+    def __init__(self, folder: Path) -> None:
+        arguments = [sys.executable, "-I", str(_HERE / "child.py"), str(folder), wasmtime_folder()]
         pipe = subprocess.PIPE
         # A session of its own: Ctrl-C at the terminal is for the parent, which then closes the pipe.
         self._process = subprocess.Popen(
@@ -92,6 +96,16 @@ def _wait(descriptor: int, event: int, deadline: float) -> None:
     poll.register(descriptor, event)
     if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
         raise TimeoutError
+
+
+def engine_of(engine: str) -> str:
+    """Return what runs candidates: ``auto`` is ``wasm`` where wasmtime works, else ``reference``.
+
+    Raises `EvaluationError` for what is none of ``ENGINES``.
+    """
+    if engine not in ENGINES:
+        raise EvaluationError(f"there is no engine {engine!r}", hint=f"known: {', '.join(ENGINES)}")
+    return ("wasm" if wasmtime_folder() else "reference") if engine == "auto" else engine
 
 
 def wasmtime_folder() -> str:

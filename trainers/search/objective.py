@@ -1,15 +1,18 @@
 """Gap closed on one slice of one workload: the score that search climbs.
 
-``score = (baseline - misses) / (baseline - bound)``: 0 is the field's default policy, 1 what no policy can
-beat. The raw counters travel beside it. A candidate that fails has no score.
+``score = (baseline - value) / (baseline - bound)``, values as the kind makes them of its counters: 0 is the
+field's default policy, 1 what no policy can beat. The raw counters travel beside it. A candidate that fails
+has no score.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
 from trainers.arenas.evaluator import Counters, Failure
+from trainers.arenas.kind import Kind
 from trainers.policy.tree import Component
 from trainers.search.population import Fitness
 
@@ -25,7 +28,7 @@ class Runner(Protocol):
     def run(
         self, candidate: Component, workload_id: str, capacity: int, *, start: int = 0, stop: int | None = None
     ) -> Counters | Failure:
-        """Run a candidate from an empty cache."""
+        """Run a candidate on rows ``start..stop``, cold."""
 
     def baseline(
         self, name: str, workload_id: str, capacity: int, *, start: int = 0, stop: int | None = None
@@ -39,33 +42,37 @@ def gap_closed(value: int, baseline: int, bound: int) -> float:
 
 
 class Objective:
-    """Scores components on requests ``start..stop`` at ``capacity``; callable, as `Island` wants it."""
+    """Scores components on rows ``start..stop`` at ``capacity``; callable, as `Island` wants it."""
 
     def __init__(
         self,
         runner: Runner,
+        kind: Kind,
         workload_id: str,
         capacity: int,
         *,
-        baseline: str = "lru",
-        bound: str = "belady",
         start: int = 0,
         stop: int | None = None,
     ) -> None:
         self.runner = runner
+        self.kind = kind
         self.workload_id = workload_id
         self.capacity = capacity
         self.start, self.stop = start, stop
-        self.baseline = runner.baseline(baseline, workload_id, capacity, start=start, stop=stop).misses
-        self.bound = runner.baseline(bound, workload_id, capacity, start=start, stop=stop).misses
+        self.reference, bound = (
+            runner.baseline(name, workload_id, capacity, start=start, stop=stop).values
+            for name in (kind.baseline, kind.bound)
+        )
+        self.baseline, self.bound = (kind.value(counters, self.reference) for counters in (self.reference, bound))
 
     def __call__(self, component: Component) -> Fitness | None:
         """Return the component's fitness, or None where it fails."""
         outcome = self.runner.run(component, self.workload_id, self.capacity, start=self.start, stop=self.stop)
         if isinstance(outcome, Failure):
             return None
-        counters = {"requests": outcome.requests, "misses": outcome.misses, "fuel": outcome.fuel}
-        return Fitness(gap_closed(outcome.misses, self.baseline, self.bound), outcome.digest, counters)
+        value = self.kind.value(outcome.values, self.reference)
+        counters = {**outcome.values, "fuel": outcome.fuel}
+        return Fitness(gap_closed(value, self.baseline, self.bound), outcome.digest, counters)
 
 
 class Mean:
@@ -79,12 +86,12 @@ class Mean:
 
     def __call__(self, component: Component) -> Fitness | None:
         """Return the component's fitness over all parts, or None where it fails one."""
-        score, digest, counters = 0.0, 0, dict.fromkeys(("requests", "misses", "fuel"), 0)
+        score, digest, counters = 0.0, 0, Counter[str]()
         for part in self.parts:
             fitness = part(component)
             if fitness is None:
                 return None
             score += max(fitness.score, -1.0) / len(self.parts)
             digest = (digest * _FNV_PRIME ^ fitness.digest) & (1 << 64) - 1
-            counters = {name: value + fitness.counters[name] for name, value in counters.items()}
-        return Fitness(score, digest, counters)
+            counters.update(fitness.counters)
+        return Fitness(score, digest, dict(counters))

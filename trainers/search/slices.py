@@ -1,25 +1,29 @@
-"""Which requests are climbed, and which are kept for the final choice.
+"""Which rows are climbed, and which are kept for the final choice.
 
 ::
 
     train part   |──────── climbed: three cold slices ────────|─ unseen third ─|
     capacity       c(slice 1)     c(slice 2)     c(slice 3)        c and C         and the whole at C
 
-C is the workload's capacity; c is the same share of the pages that the slice asks for. Three cold starts ask for
-what does not hang on one long run. After the final choice they score as one run does; fewer choices fell below the
-baseline (README.md has the numbers and their doubts). Together they have as many requests as one run over the
+C is the workload's capacity; c is a share of it in proportion to the slice where the kind has one (pages that
+the slice asks for, of all pages), else C. Cuts are where the kind allows them. Three cold starts ask for what
+does not hang on one long run. After the final choice they score as one run does; fewer choices fell below the
+baseline (README.md has the numbers and their doubts). Together they have as many rows as one run over the
 climbed part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import TypeAlias
 
+from trainers.arenas.kind import Kind
+from trainers.arenas.registry import kind_of
 from trainers.policy.tree import Component
 from trainers.search.objective import Mean, Objective
 from trainers.search.population import Fitness
+from trainers.workloads.format import Workload
 
 __all__ = ["climb", "measures"]
 
@@ -30,29 +34,36 @@ SliceObjective: TypeAlias = Callable[[int, int, int], Objective]  # (capacity, s
 Measures: TypeAlias = Mapping[str, tuple[float, Callable[[Component], Fitness | None]]]
 
 
-def climb(objective: SliceObjective, requests: Sequence[int], capacity: int) -> Mean:
+def climb(objective: SliceObjective, workload: Workload) -> Mean:
     """Return the score that search climbs: the mean over cold slices of the first two thirds."""
-    cut = _cut(requests)
-    bounds = [cut * place // CLIMB_SLICES for place in range(CLIMB_SLICES + 1)]
+    kind, cut = kind_of(workload.kind), _cut(workload)
+    inner = {kind.cut(workload.words, cut * place // CLIMB_SLICES) for place in range(1, CLIMB_SLICES)}
+    bounds = sorted({0, cut, *(place for place in inner if 0 < place < cut)})
     return Mean(
-        [objective(_in_proportion(requests, capacity, start, stop), start, stop) for start, stop in pairwise(bounds)]
+        [objective(_in_proportion(kind, workload, start, stop), start, stop) for start, stop in pairwise(bounds)]
     )
 
 
-def measures(objective: SliceObjective, requests: Sequence[int], capacity: int) -> Measures:
+def measures(objective: SliceObjective, workload: Workload) -> Measures:
     """Return what the final choice goes by, as `final.choose` takes it (name: weight, evaluate)."""
-    cut, end = _cut(requests), len(requests)
-    return {
-        "unseen third": (1.0, objective(capacity, cut, end)),
-        "unseen third in proportion": (1.0, objective(_in_proportion(requests, capacity, cut, end), cut, end)),
-        "whole": (1.0, objective(capacity, 0, end)),
-    }
+    kind, cut, end = kind_of(workload.kind), _cut(workload), workload.rows
+    capacities = {"unseen third": workload.capacity}
+    if kind.in_proportion is not None:
+        capacities["unseen third in proportion"] = _in_proportion(kind, workload, cut, end)
+    unseen = {name: (1.0, objective(capacity, cut, end)) for name, capacity in capacities.items() if cut < end}
+    return {**unseen, "whole": (1.0, objective(workload.capacity, 0, end))}
 
 
-def _cut(requests: Sequence[int]) -> int:
-    return min(len(requests), max(CLIMB_SLICES, int(len(requests) * CLIMB_SHARE)))
+def _cut(workload: Workload) -> int:
+    """Return the row at which what is climbed ends, near two thirds of all; a tiny workload is climbed whole."""
+    row = max(CLIMB_SLICES, int(workload.rows * CLIMB_SHARE))
+    cut = kind_of(workload.kind).cut(workload.words, row) if row < workload.rows else 0
+    return cut if 0 < cut < workload.rows else workload.rows
 
 
-def _in_proportion(requests: Sequence[int], capacity: int, start: int, stop: int) -> int:
-    """Return the share of the slice's pages that ``capacity`` is of all pages; at least one page."""
-    return max(1, round(capacity * len(set(requests[start:stop])) / len(set(requests))))
+def _in_proportion(kind: Kind, workload: Workload, start: int, stop: int) -> int:
+    """Return the capacity for a slice."""
+    if kind.in_proportion is None:
+        return workload.capacity
+    width = kind.codec.width
+    return kind.in_proportion(workload.words, workload.capacity, workload.words[start * width : stop * width])

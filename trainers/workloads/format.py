@@ -1,13 +1,12 @@
-r"""The workload file: which pages a program asked for, in order, small and content-addressed.
+r"""The workload file: what a program asked for, in order, small and content-addressed.
 
 ::
 
     {"capacity":…,"format":"mqtt-hub-workload/1",…,"requests":…}\n       one line of JSON, keys sorted
-    zlib( varint(zig-zag(page[0])), varint(zig-zag(page[1] - page[0])), … )
+    zlib( varint, varint, … )                                            the rows, as the kind's codec writes them
 
-Pages are numbered by first appearance: 0, then 0 or 1, and so on. So a file has one spelling, no key of
-the original trace is in it, and renaming the pages of a trace changes nothing. The id is the SHA-256 of the
-header line and the uncompressed numbers: machines whose zlib differ still agree on it.
+The id is the SHA-256 of the header line and the uncompressed numbers: machines whose zlib differ still agree on
+it. `trainers.workloads.codecs` has the two formats there are.
 """
 
 from __future__ import annotations
@@ -17,62 +16,42 @@ import re
 import sys
 import zlib
 from array import array
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from trainers.arenas.errors import EvaluationError
+from trainers.arenas.kind import Kind
+from trainers.arenas.registry import DEFAULT, kind_of
+from trainers.workloads.codecs import ROWS_MAX
 from trainers.workloads.errors import WorkloadError
 
-__all__ = [
-    "CAPACITY_PERCENT",
-    "FILE_BYTES_MAX",
-    "REQUESTS_MAX",
-    "Workload",
-    "default_capacity",
-    "halves",
-    "read",
-    "renumber",
-    "save",
-    "workload",
-    "write",
-]
+__all__ = ["FILE_BYTES_MAX", "Workload", "halves", "read", "save", "workload", "write"]
 
-FORMAT = "mqtt-hub-workload/1"
-REQUESTS_MAX = 1 << 24
 FILE_BYTES_MAX = 64 << 20
 HEADER_BYTES_MAX = 4096
 ORIGIN_CHARS_MAX = 1000
-VARINT_BYTES_MAX = 4  # zig-zag of a difference below 2^24
-CAPACITY_PERCENT = 10  # of the pages, where nobody says otherwise
 PARTS = ("train", "hidden", "whole")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_FIELDS: dict[str, type] = {
-    "capacity": int,
-    "format": str,
-    "kind": str,
-    "name": str,
-    "origin": str,
-    "pages": int,
-    "part": str,
-    "requests": int,
-}
+_FIELDS: dict[str, type] = {"capacity": int, "format": str, "kind": str, "name": str, "origin": str, "part": str}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
-    """A trace of page requests. Equal to another where the ids are equal."""
+    """Rows of one kind, in order of time. Equal to another where the ids are equal."""
 
     id: str  # SHA-256, hexadecimal
     kind: str
     name: str
     part: str  # train, hidden or whole
-    capacity: int  # pages of cache it is meant to be run with
-    requests: array[int]  # page numbers 0..pages-1 by first appearance; never written to
-    pages: int  # different pages
+    capacity: int  # of the machine it is meant to be run on, in the kind's unit: pages of cache, CPUs
+    words: array[int]  # rows x the codec's width, row after row; never written to
+    rows: int
+    size: int  # as the codec measures it: different pages, tasks
     origin: str  # where it comes from, for people
 
     def __eq__(self, other: object) -> bool:
@@ -81,75 +60,53 @@ class Workload:
     def __hash__(self) -> int:
         return hash(self.id)
 
-    def words(self) -> bytes:
-        """Return the requests as little-endian u32."""
+    def little_endian(self) -> bytes:
+        """Return the words as little-endian u32."""
         if sys.byteorder == "little":
-            return self.requests.tobytes()
-        swapped = array("I", self.requests)
+            return self.words.tobytes()
+        swapped = array("I", self.words)
         swapped.byteswap()
         return swapped.tobytes()
 
 
 def workload(  # the one way to make a workload
     name: str,
-    keys: Iterable[Hashable],
+    rows: Iterable[Any],
     *,
-    kind: str = "page_replacement",
+    kind: str = DEFAULT,
     part: str = "whole",
     capacity: int | None = None,
     origin: str = "",
 ) -> Workload:
-    """Make a workload of any keys in the order of their requests.
+    """Make a workload of rows as the kind's codec collects them: any keys for pages, tuples for columns.
 
-    Raises `WorkloadError` where there is none, there are more than ``REQUESTS_MAX``, or a field is outside
-    its bounds.
+    Raises `WorkloadError` where there is none, there are too many, or a field is outside its bounds.
     """
-    requests, pages = renumber(keys)
-    if not requests:
-        raise WorkloadError(f"{name}: no requests", hint="a workload needs at least one")
-    if capacity is None:
-        capacity = default_capacity(pages)
-    fields = {"capacity": capacity, "kind": kind, "name": name, "origin": origin, "part": part}
-    _check(name, fields)
-    made = Workload("", kind, name, part, capacity, requests, pages, origin)
-    return _identified(made, _encode(requests))
-
-
-def default_capacity(pages: int) -> int:
-    """Return the capacity of a workload for which nobody chose one."""
-    return max(1, pages * CAPACITY_PERCENT // 100)
-
-
-def renumber(keys: Iterable[Hashable]) -> tuple[array[int], int]:
-    """Number keys by first appearance; return the numbers and how many keys differ."""
-    numbers: dict[Hashable, int] = {}
-    requests = array("I")
-    for key in keys:
-        if len(requests) == REQUESTS_MAX:
-            raise WorkloadError(f"more than {REQUESTS_MAX} requests", hint="cut the trace: a part of it will do")
-        requests.append(numbers.setdefault(key, len(numbers)))
-    return requests, len(numbers)
+    declared = _kind(name, kind)
+    return _made(declared, name, declared.codec.collect(name, rows), part, capacity, origin)
 
 
 def halves(whole: Workload) -> tuple[Workload, Workload]:
     """Split by time into a train and a hidden part, each starting cold.
 
-    A capacity that somebody chose stays; the default is taken anew from each part's own pages.
+    A capacity that somebody chose stays; the default is taken anew from each part's own size.
     """
-    middle = len(whole.requests) // 2
-    if middle == 0:
-        raise WorkloadError(f"{whole.name}: one request cannot be split")
-    chosen = None if whole.capacity == default_capacity(whole.pages) else whole.capacity
+    kind = kind_of(whole.kind)
+    middle = kind.cut(whole.words, whole.rows // 2)
+    if not 0 < middle < whole.rows:
+        raise WorkloadError(f"{whole.name}: {whole.rows} {kind.rows} cannot be split")
+    chosen = None if whole.capacity == kind.capacity.default(whole.size) else whole.capacity
     first, second = (
-        workload(whole.name, requests, kind=whole.kind, part=part, capacity=chosen, origin=whole.origin)
-        for part, requests in (("train", whole.requests[:middle]), ("hidden", whole.requests[middle:]))
+        _made(kind, whole.name, kind.codec.part(whole.words, start, stop), part, chosen, whole.origin)
+        for part, start, stop in (("train", 0, middle), ("hidden", middle, whole.rows))
     )
     return first, second
 
 
 def write(workload: Workload) -> bytes:
     """Return the file's content; `read` of it gives an equal workload."""
-    return _header(workload) + b"\n" + zlib.compress(_encode(workload.requests), 9)
+    kind = kind_of(workload.kind)
+    return _header(kind, workload) + b"\n" + zlib.compress(kind.codec.encode(workload.words), 9)
 
 
 def save(workload: Workload, path: Path) -> None:
@@ -171,15 +128,35 @@ def read(source: Path | bytes) -> Workload:
         raise WorkloadError(
             f"{where}: byte 0: no header line", hint="this is no workload file; `workload import` reads traces"
         )
-    header = _read_header(where, data[:end])
-    _check(where, header)
-    encoded = _inflate(where, data, end + 1, header["requests"])
-    requests = _decode(where, encoded, header["requests"])
-    pages = max(requests) + 1
-    if pages != header["pages"]:
-        raise WorkloadError(f"{where}: byte 0: the header says {header['pages']} pages, there are {pages}")
-    fields = {key: header[key] for key in ("kind", "name", "part", "capacity", "pages", "origin")}
-    return _identified(Workload(id="", requests=requests, **fields), encoded)
+    kind, header = _read_header(where, data[:end])
+    rows_key, size_key = kind.codec.keys
+    rows = header[rows_key]
+    encoded = _inflate(where, data, end + 1, rows, kind)
+    words = kind.codec.decode(where, encoded, rows)
+    size = kind.codec.measure(words)
+    if size != header[size_key]:
+        raise WorkloadError(f"{where}: byte 0: the header says {header[size_key]} {kind.size}, there are {size}")
+    fields = {key: header[key] for key in ("kind", "name", "part", "capacity", "origin")}
+    return _identified(kind, Workload(id="", words=words, rows=rows, size=size, **fields), encoded)
+
+
+def _kind(where: str, name: str) -> Kind:
+    try:
+        return kind_of(name)
+    except EvaluationError as error:
+        raise WorkloadError(f"{where}: {error.facts}", hint=error.hint) from error
+
+
+def _made(kind: Kind, name: str, words: array[int], part: str, capacity: int | None, origin: str) -> Workload:
+    if not words:
+        raise WorkloadError(f"{name}: no {kind.rows}", hint="a workload needs at least one")
+    size = kind.codec.measure(words)
+    if capacity is None:
+        capacity = kind.capacity.default(size)
+    fields = {"capacity": capacity, "name": name, "origin": origin, "part": part}
+    _check(name, kind, fields)
+    made = Workload("", kind.name, name, part, capacity, words, len(words) // kind.codec.width, size, origin)
+    return _identified(kind, made, kind.codec.encode(words))
 
 
 def _load(path: Path) -> bytes:
@@ -190,101 +167,75 @@ def _load(path: Path) -> bytes:
         raise WorkloadError(f"{path}: {error.strerror or error}") from error
 
 
-def _header(workload: Workload) -> bytes:
-    fields = {key: getattr(workload, key) for key in _FIELDS if key not in ("format", "requests")}
-    return orjson.dumps({**fields, "format": FORMAT, "requests": len(workload.requests)}, option=orjson.OPT_SORT_KEYS)
+def _header(kind: Kind, workload: Workload) -> bytes:
+    fields = {key: getattr(workload, key) for key in _FIELDS if key != "format"}
+    counts = dict(zip(kind.codec.keys, (workload.rows, workload.size), strict=True))
+    return orjson.dumps(
+        {**fields, **counts, **kind.codec.header, "format": kind.codec.format}, option=orjson.OPT_SORT_KEYS
+    )
 
 
-def _identified(made: Workload, encoded: bytes) -> Workload:
-    digest = hashlib.sha256(_header(made) + b"\n" + encoded).hexdigest()
-    return Workload(digest, made.kind, made.name, made.part, made.capacity, made.requests, made.pages, made.origin)
+def _identified(kind: Kind, made: Workload, encoded: bytes) -> Workload:
+    return replace(made, id=hashlib.sha256(_header(kind, made) + b"\n" + encoded).hexdigest())
 
 
-def _read_header(where: str, line: bytes) -> dict[str, Any]:
+def _read_header(where: str, line: bytes) -> tuple[Kind, dict[str, Any]]:
     try:
         header = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise WorkloadError(
             f"{where}: byte 0: the header is no JSON", hint="this is no workload file; `workload import` reads traces"
         ) from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise WorkloadError(f"{where}: byte 0: the header does not say {FORMAT}")
-    for key, kind in _FIELDS.items():
-        if type(header.get(key)) is not kind:
-            raise WorkloadError(f"{where}: byte 0: header field {key!r} is missing or no {kind.__name__}")
-    if not 1 <= header["requests"] <= REQUESTS_MAX:
-        raise WorkloadError(f"{where}: byte 0: {header['requests']} requests; 1..{REQUESTS_MAX} are possible")
-    return header
+    if not isinstance(header, dict) or not str(header.get("format")).startswith("mqtt-hub-workload/"):
+        raise WorkloadError(f"{where}: byte 0: the header does not say mqtt-hub-workload/…")
+    _typed(where, header, _FIELDS)
+    kind = _kind(where, header["kind"])
+    if header["format"] != kind.codec.format:
+        raise WorkloadError(f"{where}: byte 0: the header does not say {kind.codec.format}, which {kind.name} has")
+    _typed(where, header, dict.fromkeys(kind.codec.keys, int))
+    for key, value in kind.codec.header.items():
+        if header.get(key) != value:
+            raise WorkloadError(f"{where}: byte 0: header field {key!r} is not {value}")
+    rows, rows_max = header[kind.codec.keys[0]], ROWS_MAX // kind.codec.width
+    if not 1 <= rows <= rows_max:
+        raise WorkloadError(f"{where}: byte 0: {rows} {kind.rows}; 1..{rows_max} are possible")
+    _check(where, kind, header)
+    return kind, header
 
 
-def _check(where: str, fields: dict[str, Any]) -> None:
+def _typed(where: str, header: dict[str, Any], fields: dict[str, type]) -> None:
+    for key, type_ in fields.items():
+        if type(header.get(key)) is not type_:
+            raise WorkloadError(f"{where}: byte 0: header field {key!r} is missing or no {type_.__name__}")
+
+
+def _check(where: str, kind: Kind, fields: dict[str, Any]) -> None:
     if not _NAME.fullmatch(fields["name"]):
         raise WorkloadError(
             f"{where}: the name {fields['name'][:80]!r} is not possible",
             hint="up to 64 of a-z 0-9 . _ -, a letter or digit first",
         )
-    if not _NAME.fullmatch(fields["kind"]):
-        raise WorkloadError(f"{where}: {fields['kind'][:80]!r} is no component kind")
     if fields["part"] not in PARTS:
         raise WorkloadError(f"{where}: the part {fields['part'][:80]!r} is none of {', '.join(PARTS)}")
-    if not 1 <= fields["capacity"] <= REQUESTS_MAX:
-        raise WorkloadError(f"{where}: capacity {fields['capacity']} is not within 1..{REQUESTS_MAX} pages")
+    has = kind.capacity
+    if not has.low <= fields["capacity"] <= has.high:
+        raise WorkloadError(f"{where}: capacity {fields['capacity']} is not within {has.low}..{has.high} {has.unit}")
     if len(fields["origin"]) > ORIGIN_CHARS_MAX or not fields["origin"].isprintable():
         raise WorkloadError(f"{where}: the origin must be at most {ORIGIN_CHARS_MAX} printable characters")
 
 
-def _inflate(where: str, data: bytes, start: int, requests: int) -> bytes:
-    """Decompress, but never to more than the header's number of requests can need."""
-    bytes_max = requests * VARINT_BYTES_MAX
+def _inflate(where: str, data: bytes, start: int, rows: int, kind: Kind) -> bytes:
+    """Decompress, but never to more than the header's number of rows can need."""
+    bytes_max = rows * kind.codec.row_bytes_max
     stream = zlib.decompressobj()
     try:
         encoded = stream.decompress(memoryview(data)[start:], bytes_max + 1)
     except zlib.error as error:
         raise WorkloadError(f"{where}: byte {start}: the compressed part is damaged ({error})") from error
     if len(encoded) > bytes_max:
-        raise WorkloadError(f"{where}: byte {start}: more data than {requests} requests can take")
+        raise WorkloadError(f"{where}: byte {start}: more data than {rows} {kind.rows} can take")
     if not stream.eof:
         raise WorkloadError(f"{where}: byte {len(data)}: the file is cut short")
     if stream.unused_data:
         raise WorkloadError(f"{where}: byte {len(data) - len(stream.unused_data)}: data after the end")
     return encoded
-
-
-def _encode(requests: Iterable[int]) -> bytes:
-    encoded = bytearray()
-    before = 0
-    for page in requests:
-        delta = page - before
-        before = page
-        value = delta << 1 if delta >= 0 else ~(delta << 1)
-        while value > 0x7F:
-            encoded.append(value & 0x7F | 0x80)
-            value >>= 7
-        encoded.append(value)
-    return bytes(encoded)
-
-
-def _decode(where: str, encoded: bytes, count: int) -> array[int]:
-    """Read the varints and hold them to the numbering by first appearance."""
-    requests = array("I")
-    page = value = shift = 0
-    newest = -1
-    for at, byte in enumerate(encoded):
-        value |= (byte & 0x7F) << shift
-        if byte & 0x80:
-            shift += 7
-            if shift > 7 * (VARINT_BYTES_MAX - 1):
-                raise WorkloadError(f"{where}: uncompressed byte {at}: a number of more than {VARINT_BYTES_MAX} bytes")
-            continue
-        if shift and not byte:
-            raise WorkloadError(f"{where}: uncompressed byte {at}: a number is longer than it need be")
-        page += value >> 1 ^ -(value & 1)
-        value = shift = 0
-        if page > newest:
-            newest += 1
-        if not 0 <= page <= newest:
-            raise WorkloadError(f"{where}: uncompressed byte {at}: page {page} is not numbered by first appearance")
-        requests.append(page)
-    if shift or len(requests) != count:
-        raise WorkloadError(f"{where}: the header says {count} requests, there are {len(requests)}")
-    return requests

@@ -7,7 +7,7 @@
     csv              one column of a table: by --column, by a known name in the header, or by position
 
 Sizes are ignored: every object is one page. As in libCacheSim, a record of size 0 is no request. Importers
-read at most ``IMPORT_BYTES_MAX`` bytes and ``REQUESTS_MAX`` requests.
+read at most ``IMPORT_BYTES_MAX`` bytes and ``ROWS_MAX`` requests.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import struct
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 
+from trainers.workloads.codecs import ROWS_MAX
 from trainers.workloads.errors import WorkloadError
-from trainers.workloads.format import REQUESTS_MAX, Workload, workload
+from trainers.workloads.format import Workload, workload
 
 __all__ = ["FORMATS", "IMPORT_BYTES_MAX", "import_workload"]
 
@@ -91,10 +92,10 @@ def _printable(text: str) -> str:
 
 def _oracle_general(path: Path, data: bytes) -> Iterator[int]:
     whole = len(data) - len(data) % _RECORD.size
-    if whole // _RECORD.size > REQUESTS_MAX:
+    if whole // _RECORD.size > ROWS_MAX:
         raise WorkloadError(
-            f"{path}: {whole // _RECORD.size} records; the limit is {REQUESTS_MAX}",
-            hint=f"cut the trace: head -c {REQUESTS_MAX * _RECORD.size}",
+            f"{path}: {whole // _RECORD.size} records; the limit is {ROWS_MAX}",
+            hint=f"cut the trace: head -c {ROWS_MAX * _RECORD.size}",
         )
     hint = "records are 24 bytes: u32 clock, u64 object, u32 size, i64 next access, little-endian"
     for number, (_clock, key, size, next_access) in enumerate(_RECORD.iter_unpack(memoryview(data)[:whole])):

@@ -32,6 +32,7 @@ struct list { u32 head, tail, size; struct link *links; };
 
 static u32 capacity, resident, now;
 static u64 trail;
+static s64 misses;
 static struct list list[4], stack; /* a page is in one of the four lists, and for lirs in the stack as well */
 static u32 *accessed, *count;
 static u8 *where;                  /* 1 + the index of its list; 0: in none */
@@ -346,7 +347,7 @@ static void look_ahead(const u32 *requests, u32 requests_count) {
 
 static int (*const policies[])(u32) = {fifo, lru, clock, lfu, two_q, sieve, s3_fifo, arc, lirs, belady};
 
-/* Serve the requests from an empty cache with policy number `policy`; return the misses. */
+/* Serve the requests from an empty cache with policy number `policy`. */
 EXPORT(run) s64 run(const u32 *requests, u32 requests_count, u32 page_count, u32 cache_pages, char *work, u32 policy) {
     ASSERT(cache_pages >= 1 && cache_pages <= 1u << 24 && policy < sizeof policies / sizeof *policies);
     key = (u64 *)work;
@@ -366,7 +367,7 @@ EXPORT(run) s64 run(const u32 *requests, u32 requests_count, u32 page_count, u32
     stack = (struct list){NONE, NONE, 0, links + page_count};
     for (u32 at = 0; at < requests_count; at++) ASSERT(requests[at] < page_count);
     if (policies[policy] == belady) look_ahead(requests, requests_count);
-    s64 misses = 0;
+    misses = 0;
     for (now = 0; now < requests_count; now++) {
         u32 id = requests[now];
         if (!policies[policy](id)) {
@@ -376,7 +377,13 @@ EXPORT(run) s64 run(const u32 *requests, u32 requests_count, u32 page_count, u32
         }
         accessed[id] = now;
     }
-    return misses;
+    return 0;
+}
+
+/* The counters of the last run: requests, misses. */
+EXPORT(counter) s64 counter(u32 index) {
+    ASSERT(index < 2);
+    return index ? misses : (s64)now;
 }
 
 /* A 64-bit hash of the last run's evictions in order, the same as the arena's. */

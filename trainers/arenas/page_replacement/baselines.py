@@ -299,8 +299,8 @@ POLICIES: dict[str, Callable[[Run], None]] = {
 }
 
 
-def run(name: str, requests: Sequence[int], capacity: int) -> tuple[int, int, int, int]:
-    """Serve ``requests`` from an empty cache; return requests, misses, fuel (0) and the digest of the evictions."""
+def run(name: str, requests: Sequence[int], _pages: int, capacity: int) -> tuple[tuple[int, int], int]:
+    """Serve ``requests`` from an empty cache; return (requests, misses) and the digest of the evictions."""
     served = Run(requests, capacity)
     POLICIES[name](served)
-    return len(requests), served.misses, 0, served.trail
+    return (len(requests), served.misses), served.trail

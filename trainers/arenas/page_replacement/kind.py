@@ -12,15 +12,18 @@ them. docs/page-replacement.md defines each to the last tie.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from types import MappingProxyType
 
+from trainers.arenas.kind import Capacity, Counter, Kind, Shown
 from trainers.policy.kind import Action, Feature, Form, Function, Unit
+from trainers.workloads.codecs import Pages
 
-__all__ = ["BASELINES", "BOUND", "FORM", "KIND", "Kind"]
+__all__ = ["BASELINES", "BOUND", "CAPACITY_PERCENT", "FORM", "KIND"]
 
 BASELINES = ("fifo", "lru", "clock", "lfu", "2q", "sieve", "s3-fifo", "arc", "lirs")
 BOUND = "belady"
+CAPACITY_PERCENT = 10  # of the pages, where nobody says otherwise
 
 _TIME_MAX = (1 << 31) - 1
 _PAGES_MAX = 1 << 24
@@ -136,27 +139,36 @@ FORM = Form(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A component kind: the form its components take, and what they are measured by and against."""
+def _work_bytes(requests: int, pages: int) -> int:
+    """Return what baselines.c needs: 64 bytes a page and 4 a request; arena.c takes less."""
+    return 64 * pages + 4 * requests
 
-    name: str
-    form: Form
-    specializations: tuple[str, ...]  # of the nodes that search for it
-    metric: str  # the counter that is to be small
-    baselines: tuple[str, ...]
-    baseline: str  # the field's default, which gap closed starts from
-    bound: str  # proven: no policy does better
-    tests: tuple[str, ...]  # that a component must pass, whatever its score
+
+def _in_proportion(words: Sequence[int], capacity: int, part: Sequence[int]) -> int:
+    """Return the share of the slice's pages that ``capacity`` is of all pages; at least one page."""
+    return max(1, round(capacity * len(set(part)) / len(set(words))))
 
 
 KIND = Kind(
     name="page_replacement",
+    package=__package__,
     form=FORM,
     specializations=("memory_management",),
+    codec=Pages(),
+    rows="requests",
+    size="pages",
+    capacity=Capacity(1, _PAGES_MAX, "pages", lambda pages: max(1, pages * CAPACITY_PERCENT // 100)),
+    counters=(
+        Counter("requests", "requests", "that were served"),
+        Counter("misses", "requests", "whose page was not in the cache"),
+    ),
     metric="misses",
+    value=lambda counters, _reference: counters["misses"],
+    shown=Shown("miss_ratio", lambda misses, requests: misses / requests),
     baselines=BASELINES,
     baseline="lru",
     bound=BOUND,
-    tests=("static", "determinism", "reproduction", "total", "budget", "invariants", "agreement"),
+    native=(*BASELINES, BOUND),
+    work_bytes=_work_bytes,
+    in_proportion=_in_proportion,
 )

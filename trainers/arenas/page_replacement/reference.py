@@ -170,12 +170,12 @@ class _Arena:
         )
 
 
-def run(component: Component, requests: Sequence[int], capacity: int) -> tuple[int, int, int, int]:
-    """Serve ``requests`` from an empty cache; return requests, misses, fuel (0) and the digest of the evictions."""
+def run(component: Component, requests: Sequence[int], _pages: int, capacity: int) -> tuple[tuple[int, int], int]:
+    """Serve ``requests`` from an empty cache; return (requests, misses) and the digest of the evictions."""
     features = [0] * len(_SLOTS)
     bodies = interpret(component)
     functions = {name: partial(body, features) for name, body in bodies.items()}
     arena = _Arena(functions, features, capacity, credit=CREDIT_CAP * capacity)
     arena._show(capacity=capacity)  # noqa: SLF001 — the same machine
     misses = sum(not arena.serve(page) for page in requests)
-    return len(requests), misses, 0, arena.trail
+    return (len(requests), misses), arena.trail
