@@ -3,6 +3,7 @@
 ::
 
     run                          a trainer or validator node
+    kinds                        the component kinds there are
     evaluate                     one policy or baseline on one workload
     workload                     import, record, show, split, bundled
     outbox                       what a node has sent and what still waits
@@ -17,6 +18,7 @@ import click
 
 from mqtt_hub.protocol.command_line import Commands
 from trainers.commands_doctor import doctor
+from trainers.commands_kinds import kinds
 from trainers.commands_node import outbox, run
 from trainers.commands_workload import evaluate, workload
 
@@ -29,5 +31,5 @@ def main() -> None:
     """A node of the fleet: searches for OS kernel policies, or validates what others found."""
 
 
-for command in (run, outbox, evaluate, workload, doctor):
+for command in (run, outbox, kinds, evaluate, workload, doctor):
     main.add_command(command)

@@ -1,0 +1,1 @@
+"""A component kind of the tests' own, and what a newcomer's kind must fulfil."""
