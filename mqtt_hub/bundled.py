@@ -7,10 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import orjson
+
 from mqtt_hub.protocol.errors import MqttHubError
 from mqtt_hub.workload_store import StoredWorkload, WorkloadStore
 
-__all__ = ["add_bundled", "kernel_trainer"]
+__all__ = ["add_bundled", "kernel_trainer", "specializations"]
 
 COMMAND_S_MAX = 60.0
 
@@ -27,6 +29,12 @@ def kernel_trainer(*arguments: str, codes: tuple[int, ...] = (0,)) -> bytes:
             hint="is the trainer extra installed? pip install '.[hub,trainer]'",
         )
     return done.stdout
+
+
+def specializations() -> list[str]:
+    """Return what nodes can specialize in and find recordings for, each once, in the trainers' order."""
+    kinds = [orjson.loads(line) for line in kernel_trainer("kinds", "--json").splitlines()]
+    return list(dict.fromkeys(name for kind in kinds if kind["workloads"] for name in kind["specializations"]))
 
 
 def add_bundled(store: WorkloadStore) -> list[StoredWorkload]:

@@ -8,7 +8,7 @@ import click
 import orjson
 
 from trainers.arenas import evaluate as scoring
-from trainers.arenas.registry import DEFAULT, kind_of
+from trainers.arenas.registry import DEFAULT, kind_of, kinds
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload, halves, read, save
 from trainers.workloads.importers import FORMATS, import_workload
@@ -131,13 +131,14 @@ def list_(kind: str, *, as_json: bool) -> None:
 
 
 @workload.command()
-@_KIND
+@click.option("--kind", help="Of one component kind (default: of all).")
 @click.option("--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Directory to fill.")
-def bundled(kind: str, output: Path) -> None:
-    """Write the recordings that come with the project as files, train and hidden parts."""
+def bundled(kind: str | None, output: Path) -> None:
+    """Write the recordings that come with the project as files KIND.NAME.PART.workload, train and hidden parts."""
     output.mkdir(parents=True, exist_ok=True)
-    for found in scoring.bundled(kind):
-        save(found, output / f"{found.name}.{found.part}.workload")
+    for name in [kind] if kind else kinds():
+        for found in scoring.bundled(name):
+            save(found, output / f"{found.kind}.{found.name}.{found.part}.workload")
 
 
 def _tell(made: Workload, output: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import click
@@ -53,7 +54,14 @@ def broker(open_: bool, port: int) -> None:  # noqa: ARG001, FBT001 — the flag
 @click.command()
 @click.option("-n", "--nodes", type=click.IntRange(1, 1000), default=4, show_default=True, help="How many nodes.")
 @click.option("--role", type=click.Choice(["trainer", "validator"]), default="trainer", show_default=True)
-@click.option("--specialization", default="memory_management", show_default=True)
+@click.option(
+    "--specialization",
+    "specializations",
+    multiple=True,
+    default=["memory_management"],
+    show_default=True,
+    help="What the nodes work at; given several times, they take turns.",
+)
 @click.option("--name", default="", help="Names are NAME_1, NAME_2, …; AI_Node or Validator by default.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Node K searches with seed SEED + K.")
 @click.option(
@@ -63,13 +71,20 @@ def broker(open_: bool, port: int) -> None:  # noqa: ARG001, FBT001 — the flag
 )
 @home_option
 def spawn(
-    nodes: int, role: str, specialization: str, name: str, seed: int, evaluations: int | None, home: Home
+    nodes: int,
+    role: str,
+    specializations: tuple[str, ...],
+    name: str,
+    seed: int,
+    evaluations: int | None,
+    home: Home,
 ) -> None:
     """Run nodes as subprocesses of this one, restart those that crash, stop all on Ctrl-C.
 
     \b
     Example (the hub runs in another terminal: mqtt-hub serve):
       mqtt-hub spawn -n 4
+      mqtt-hub spawn -n 6 --specialization memory_management --specialization storage
       mqtt-hub spawn -n 1 --role validator
     """  # noqa: D301 — click's \b keeps the lines apart
     config = home.config()
@@ -77,7 +92,7 @@ def spawn(
     budget = ("--evaluations", str(evaluations)) if evaluations and role == "trainer" else ()
     plans = [
         NodePlan(f"{stem}_{number}", role, specialization, ("--seed", str(seed + number), *budget))
-        for number in range(1, nodes + 1)
+        for number, specialization in zip(range(1, nodes + 1), cycle(specializations), strict=False)
     ]
     enlist(home, plans)
     supervisor = Supervisor(

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from types import FrameType
 
@@ -18,7 +19,7 @@ import orjson
 
 from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import open_read_only
-from mqtt_hub.bundled import add_bundled, kernel_trainer
+from mqtt_hub.bundled import add_bundled, kernel_trainer, specializations
 from mqtt_hub.cli.home import create_home
 from mqtt_hub.demo.summary import NodeSent, Summary, summarize
 from mqtt_hub.demo.text import render
@@ -32,7 +33,6 @@ __all__ = ["run_demo"]
 
 START_S = 30.0  # for the hub to listen, and for every node to be accepted
 JUDGE_S = 30.0  # for the validator to finish once the trainers have stopped
-SPECIALIZATION = "memory_management"
 
 
 def run_demo(*, seconds: int, nodes: int, seed: int, evaluations: int | None, home: Path | None, as_json: bool) -> None:
@@ -40,10 +40,7 @@ def run_demo(*, seconds: int, nodes: int, seed: int, evaluations: int | None, ho
     budget = ("--evaluations", str(evaluations)) if evaluations else ()
     place = Home(home.expanduser().absolute() if home else Path(tempfile.mkdtemp(prefix="mqtt-hub-demo-")))
     show = LiveLines() if not as_json else None
-    plans = [NodePlan("Validator_1", "validator", SPECIALIZATION)] + [
-        NodePlan(f"AI_Node_{number}", "trainer", SPECIALIZATION, ("--seed", str(seed + number), *budget))
-        for number in range(1, nodes + 1)
-    ]
+    plans = _plans(nodes, seed, budget)
     if show:
         click.echo(f"home: {place.path}")
     create_home(place, Config(port=_free_port()))
@@ -65,6 +62,16 @@ def run_demo(*, seconds: int, nodes: int, seed: int, evaluations: int | None, ho
             supervisor.stop()
     summary = summarize(place, seconds=searched_s, seed=seed, sent=[_sent(place, plan) for plan in plans])
     _print(summary, place, as_json=as_json)
+
+
+def _plans(nodes: int, seed: int, budget: tuple[str, ...]) -> list[NodePlan]:
+    """Return the fleet: trainers of every specialization in turn, and a validator, which serves them all."""
+    names = specializations()
+    trainers = [
+        NodePlan(f"AI_Node_{number}", "trainer", name, ("--seed", str(seed + number), *budget))
+        for number, name in zip(range(1, nodes + 1), cycle(names), strict=False)
+    ]
+    return [NodePlan("Validator_1", "validator", names[0]), *trainers]
 
 
 def _free_port() -> int:

@@ -12,10 +12,9 @@ from mqtt_hub.home import Home
 __all__ = ["render"]
 
 
-_HEADING = (
-    f"{'workload':<14}{'lru':>7}{'picked on train':>17}{'best classic':>16}{'best seed':>16}{'chosen':>9}{'best':>8}"
-    f"{'bound':>8}"
-)
+_MILLIONTHS = "_millionths"
+_DEFAULT = "lru"  # the one baseline that has a column of its own, where a kind has it
+_COLUMNS = f"{'picked on train':>17}{'best classic':>16}{'best seed':>16}{'chosen':>9}{'best':>8}{'bound':>8}"
 
 
 def render(summary: Summary, home: Home) -> str:
@@ -36,42 +35,57 @@ def _work(summary: Summary) -> str:
 
 
 def _table(summary: Summary) -> str:
-    """One line a hidden workload: miss ratios of LRU, the baseline one would have picked, the best, ours, the bound."""
+    """A block a kind, one line a hidden workload: the baseline one would have picked, the best, ours, the bound."""
     if not summary.hidden:
         return "No component was accepted: give it more --seconds."
-    lines = [
-        "Hidden workloads (no trainer saw them), misses per request; lower is better:",
-        "",
-        _HEADING,
+    blocks = [
+        _block([row for row in summary.hidden if row.kind == kind])
+        for kind in dict.fromkeys(row.kind for row in summary.hidden)
     ]
-    for row in summary.hidden:
-        chosen = _ratio(row, row.chosen["value"]) if row.chosen else "-"
-        lines.append(
-            f"{row.workload:<14}{_ratio(row, row.baselines['lru']):>7}"
-            f"{row.picked + ' ' + _ratio(row, row.baselines[row.picked]):>17}"
-            f"{_best(row, row.baselines):>16}{_best(row, row.programs):>16}{chosen:>9}"
-            f"{_ratio(row, row.best['value']):>8}{_ratio(row, row.bound):>8}   {_verdict(row)}"
-        )
-    lines += [
-        "",
+    legend = [
         "picked on train  the baseline that is best on the half that trainers have",
-        "best classic     the best of the nine baselines, seen with the hidden score in view",
+        "best classic     the best of the baselines, seen with the hidden score in view",
         "best seed        the best of the textbook's programs that search starts from, hidden score in view",
         "chosen           ours: the last accepted component submitted for the workload; the words on the right are",
-        "                 about it. Its author saw the train part only; to be accepted it had to beat LRU here",
+        "                 about it. Its author saw the train part only; to be accepted it had to beat the field's",
+        "                 default (LRU for page replacement) here",
         "best             ours: the best of all accepted components, hidden score in view",
-        "bound            Belady's MIN: no policy does better",
+        "bound            proven: no policy does better (Belady's MIN for page replacement)",
     ]
+    return "\n\n".join(["Hidden workloads (no trainer saw them); lower is better:", *blocks, "\n".join(legend)])
+
+
+def _block(rows: list[HiddenRow]) -> str:
+    default = _DEFAULT if all(_DEFAULT in row.baselines for row in rows) else ""
+    lines = [
+        f"{rows[0].kind}, {_unit(rows[0])}:",
+        f"{'workload':<14}{default:>{7 if default else 0}}{_COLUMNS}",
+    ]
+    for row in rows:
+        chosen = _figure(row, row.chosen["value"]) if row.chosen else "-"
+        lines.append(
+            f"{row.workload:<14}{_figure(row, row.baselines[default]) if default else '':>{7 if default else 0}}"
+            f"{row.picked + ' ' + _figure(row, row.baselines[row.picked]):>17}"
+            f"{_best(row, row.baselines):>16}{_best(row, row.programs):>16}{chosen:>9}"
+            f"{_figure(row, row.best['value']):>8}{_figure(row, row.bound):>8}   {_verdict(row)}"
+        )
     return "\n".join(lines)
+
+
+def _unit(row: HiddenRow) -> str:
+    """Say what the figures are: counts per request, or the metric, whose name ends in its unit."""
+    if row.metric.endswith(_MILLIONTHS):
+        return row.metric.removesuffix(_MILLIONTHS)
+    return f"{row.metric} per request"
+
+
+def _figure(row: HiddenRow, value: float) -> str:
+    return f"{value / (1e6 if row.metric.endswith(_MILLIONTHS) else row.requests):.4f}"
 
 
 def _best(row: HiddenRow, scores: dict[str, float]) -> str:
     name, value = min(scores.items(), key=lambda pair: pair[1], default=("-", 0.0))
-    return f"{name} {_ratio(row, value)}"
-
-
-def _ratio(row: HiddenRow, value: float) -> str:
-    return f"{value / row.requests:.4f}"
+    return f"{name} {_figure(row, value)}"
 
 
 def _verdict(row: HiddenRow) -> str:
@@ -85,7 +99,9 @@ def _verdict(row: HiddenRow) -> str:
         return "beats all classics"
     if value < row.baselines[row.picked]:
         return "beats the picked classic"
-    return "beats LRU" if value < row.baselines["lru"] else "loses to LRU"
+    if _DEFAULT not in row.baselines:
+        return "loses to the picked classic"
+    return "beats LRU" if value < row.baselines[_DEFAULT] else "loses to LRU"
 
 
 def _help(summary: Summary) -> str:
@@ -118,10 +134,10 @@ def _receipts(summary: Summary) -> str:
 
 
 def _source(summary: Summary) -> str:
-    """Show the component with the largest lead over the best baseline, and its C."""
+    """Show the component with the largest lead over the best baseline, as a part of the way to the bound, and its C."""
     if not summary.hidden:
         return ""
-    leader = min(summary.hidden, key=lambda row: row.best["value"] / max(1.0, min(row.baselines.values())))
+    leader = max(summary.hidden, key=_lead)
     source = summary.sources[leader.best["component"]]
     authors = next(item["authors"] for item in summary.components if item["id"] == leader.best["component"])
     return (
@@ -129,6 +145,11 @@ def _source(summary: Summary) -> str:
         f" ({leader.best['component'][:12]}):\n\n"
         f"{source['policy'].rstrip()}\n\nThe same in C:\n\n{(source['c'] or '').rstrip()}"
     )
+
+
+def _lead(row: HiddenRow) -> float:
+    best = min(row.baselines.values())
+    return float(best - row.best["value"]) / (best - row.bound) if best > row.bound else 0.0
 
 
 def _next(home: Home) -> str:

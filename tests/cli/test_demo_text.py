@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mqtt_hub.demo.summary import HiddenRow
-from mqtt_hub.demo.text import _verdict
+from mqtt_hub.demo.text import _block, _verdict
 
 ROW = HiddenRow(
     workload="orders",
@@ -37,6 +37,23 @@ ROW = HiddenRow(
 )
 def test_each_word_is_earned_by_the_chosen_component(misses: int, words: str) -> None:
     assert _verdict(replace(ROW, chosen={"component": "c", "value": misses})) == words
+
+
+def test_a_kind_is_shown_in_its_own_unit() -> None:
+    pages = _block([ROW]).splitlines()
+    assert pages[0] == "page_replacement, misses per request:"
+    assert pages[1].split()[:2] == ["workload", "lru"]
+    assert pages[2].split()[:4] == ["orders", "0.5000", "sieve", "0.4200"]
+    ratio = replace(
+        ROW, kind="cpu_scheduling", metric="j_millionths", bound=-900_000.0,
+        baselines={"cfs": -250_000.0, "rr": 0.0}, picked="cfs", chosen={"component": "c", "value": -300_000.0},
+    )  # fmt: skip
+    tasks = _block([ratio]).splitlines()
+    assert tasks[0] == "cpu_scheduling, j:"
+    assert tasks[2].split()[:5] == ["orders", "cfs", "-0.2500", "cfs", "-0.2500"]
+    assert tasks[2].endswith("-0.9000   beats all classics and seeds")
+    assert len(tasks[1]) < len(tasks[2]) < 120
+    assert _verdict(replace(ratio, chosen={"component": "c", "value": 0.0})) == "loses to the picked classic"
 
 
 def test_where_nothing_was_chosen_the_best_in_hindsight_earns_no_praise() -> None:

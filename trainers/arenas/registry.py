@@ -52,12 +52,12 @@ def kind_of(name: str) -> Kind:
 
 
 def kinds() -> dict[str, Kind]:
-    """Return every kind by name, in the order of the names."""
+    """Return every kind by name: the first of the project first, then in the order of the names."""
     for path in _HERE.glob("*/kind.py"):
         register(f"{__package__}.{path.parent.name}")
     for entry in entry_points(group=ENTRY_POINTS):
         register(entry.value)
-    return dict(sorted(_loaded.items()))
+    return dict(sorted(_loaded.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
 
 
 def kinds_of(specialization: str) -> tuple[Kind, ...]:
