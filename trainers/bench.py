@@ -26,12 +26,11 @@ from mqtt_hub.protocol.bodies import (
     TestResult,
 )
 from mqtt_hub.protocol.codec import to_json
-from trainers.arenas.classics import classics
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
-from trainers.arenas.kind import Values
 from trainers.policy import PolicyError, canonical, component_id, parse, to_c
 from trainers.policy.tree import Component
 from trainers.workloads.format import Workload
+from trainers.yardstick import Yardstick
 
 __all__ = ["Bench", "refused"]
 
@@ -65,9 +64,7 @@ class Bench:
         self._evaluator = evaluator
         self._kind = evaluator.kind
         self._reference = Evaluator(self._kind.name, engine="reference")
-        self._textbook: dict[str, dict[str, int]] = {}  # workload id -> values by name
-        self._baselines: dict[str, dict[str, int]] = {}  # workload id -> values by name, the bound's too
-        self._yardsticks: dict[str, Values] = {}  # workload id -> counters of the default baseline
+        self._yardstick = Yardstick(evaluator)
 
     def judge(
         self, submission: OsComponentShare, submitter: str, train: Sequence[Workload], hidden: Sequence[Workload]
@@ -140,18 +137,9 @@ class Bench:
                 outcome = self._evaluator.run(component, workload.id, capacity)
                 if isinstance(outcome, Failure):
                     failure = f"{workload.name} at {capacity} {has.unit}: {outcome.reason}: {outcome.detail}"
-                elif better := self._better_than_the_bound(outcome, workload, capacity):
+                elif better := self._yardstick.beyond_the_bound(outcome, workload, capacity):
                     failure = f"{workload.name} at {capacity} {has.unit}: {better}"
         sheet.note("total", failure)
-
-    def _better_than_the_bound(self, outcome: Counters, workload: Workload, capacity: int) -> str:
-        """Say so where a value is below what is proven: then the arena was cheated, or the proof is wrong."""
-        yardstick, bound = (
-            self._evaluator.baseline(name, workload.id, capacity).values
-            for name in (self._kind.baseline, self._kind.bound)
-        )
-        value, least = (self._kind.value(counters, yardstick) for counters in (outcome.values, bound))
-        return f"{value} {self._kind.metric} where {least} are the proven bound" if value < least else ""
 
     def _agreement(self, component: Component, train: Sequence[Workload], sheet: _Sheet) -> None:
         """Hold the engine to the reference interpreter, digest of the behaviour included."""
@@ -169,24 +157,19 @@ class Bench:
         outcome = self._evaluator.run(component, workload.id, workload.capacity)
         if isinstance(outcome, Failure):
             return None
-        counted = dict(self._counted(workload))
-        bound = counted.pop(self._kind.bound)
-        twin = next((item for item in train if item.name == workload.name), None)
-        picked = ""
-        if twin is not None:
-            on_train = self._counted(twin)
-            picked = min(self._kind.baselines, key=lambda name: (on_train[name], name))
+        baselines = self._yardstick.baselines(workload)
+        bound = baselines.pop(self._kind.bound)
         return HiddenScore(
             workload=workload.name,
             id=workload.id,
             metric=self._kind.metric,
             capacity=workload.capacity,
             requests=workload.rows,
-            value=self._value(outcome, workload),
+            value=self._yardstick.value(outcome, workload),
             bound=bound,
-            baselines=counted,
-            picked=picked,
-            programs=self._programs(workload),
+            baselines=baselines,
+            picked=self._yardstick.picked(workload, train),
+            programs=self._yardstick.programs(workload),
         )
 
     def _useful(self, target: str, scores: Sequence[HiddenScore], sheet: _Sheet) -> None:
@@ -204,36 +187,6 @@ class Bench:
             else f"{worst.workload} (hidden): {worst.value:.0f} {self._kind.metric},"
             f" {self._kind.baseline} has {worst.baselines[self._kind.baseline]:.0f}",
         )
-
-    def _programs(self, workload: Workload) -> dict[str, int]:
-        """Return what the textbook's programs reach: where search starts, so that it gets no credit for them."""
-        if workload.id not in self._textbook:
-            outcomes = {
-                name: self._evaluator.run(program, workload.id, workload.capacity)
-                for name, program in classics(self._kind.name).items()
-            }
-            self._textbook[workload.id] = {
-                name: self._value(outcome, workload)
-                for name, outcome in outcomes.items()
-                if isinstance(outcome, Counters)
-            }
-        return self._textbook[workload.id]
-
-    def _value(self, outcome: Counters, workload: Workload) -> int:
-        """Return the kind's value of a run on a whole workload, measured by the default baseline's."""
-        if workload.id not in self._yardsticks:
-            counted = self._evaluator.baseline(self._kind.baseline, workload.id, workload.capacity)
-            self._yardsticks[workload.id] = counted.values
-        return self._kind.value(outcome.values, self._yardsticks[workload.id])
-
-    def _counted(self, workload: Workload) -> dict[str, int]:
-        if workload.id not in self._baselines:
-            self._evaluator.load(workload)
-            self._baselines[workload.id] = {
-                name: self._value(self._evaluator.baseline(name, workload.id, workload.capacity), workload)
-                for name in (*self._kind.baselines, self._kind.bound)
-            }
-        return self._baselines[workload.id]
 
 
 def refused(submission: OsComponentShare, submitter: str, reason: str) -> TestResult:

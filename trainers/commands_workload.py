@@ -26,7 +26,7 @@ _NAME = click.option("--name", help="The workload's name (default: made of the f
 
 
 @click.command()
-@_KIND
+@click.option("--kind", help="Component kind (default: the workload's).")
 @click.option("--workload", "workload_path", required=True, type=_FILE, metavar="FILE", help="Workload file.")
 @click.option("--policy", type=_FILE, metavar="FILE", help="Source of a component.")
 @click.option(
@@ -36,7 +36,7 @@ _NAME = click.option("--name", help="The workload's name (default: made of the f
 @click.option("--capacity-percent", metavar="P", help="Pages of cache as a percentage of all pages.")
 @_JSON
 def evaluate(
-    kind: str,
+    kind: str | None,
     workload_path: Path,
     policy: Path | None,
     baseline: str | None,

@@ -166,7 +166,7 @@ def test_a_kind_of_another_distribution_is_found_by_its_entry_point(copied: Path
 
 def test_the_document_names_every_file_and_field() -> None:
     for path in EXAMPLE.folder.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts and path.name != "__init__.py":
+        if path.is_file() and "__pycache__" not in path.parts:
             assert path.name in TEXT or f"*{path.suffix}" in TEXT, path.name
     for field in fields(Kind):
         assert f"`{field.name}`" in TEXT, field.name

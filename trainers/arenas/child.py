@@ -108,12 +108,13 @@ class Arena:
     def _measure(self, order: Reply, store: Any, memory: Any, instance: Any, *policy: int) -> Reply:
         words, row_bytes = self._workloads[order["workload"]], 4 * order["width"]
         start, stop, fuel = order["start"], order["stop"], order["fuel"]
-        part = memoryview(words)[start * row_bytes : stop * row_bytes]
+        size = (stop - start) * row_bytes
         base = ctypes.addressof(memory.data_ptr(store).contents)
-        if WORDS_AT + len(part) > memory.data_len(store):
-            raise ValueError("words do not fit the memory")
-        ctypes.memmove(base + WORDS_AT, bytes(part), len(part))
-        work_at = (WORDS_AT + len(part) + 7) & ~7
+        if not 0 <= start <= stop <= len(words) // row_bytes or WORDS_AT + size > memory.data_len(store):
+            raise ValueError("no such rows, or they do not fit the memory")
+        first = ctypes.cast(ctypes.c_char_p(words), ctypes.c_void_p).value or 0
+        ctypes.memmove(base + WORDS_AT, first + start * row_bytes, size)
+        work_at = (WORDS_AT + size + 7) & ~7
         exports = instance.exports(store)
         ended = exports["run"](store, WORDS_AT, stop - start, order["size"], order["capacity"], work_at, *policy)
         if ended:

@@ -65,7 +65,7 @@ def capacity_of(workload: Workload, capacity: int | None = None, percent: str | 
 
 
 def evaluate(
-    kind: str,
+    kind: str | None,
     workload_path: Path,
     *,
     policy: Path | None = None,
@@ -74,20 +74,21 @@ def evaluate(
     capacity_percent: str | float | None = None,
     evaluator: Evaluator | None = None,
 ) -> Evaluation:
-    """Run a policy file or a baseline on a workload file and return its score.
+    """Run a policy file or a baseline on a workload file and return its score; ``kind`` None: the workload's.
 
     Raises `EvaluationError`, `WorkloadError` or `PolicyError`. ``evaluator`` saves starting one a call.
     """
-    form = kind_of(kind).form
+    if kind is not None:
+        kind_of(kind)
     if (policy is None) == (baseline is None):
         raise EvaluationError("what shall be evaluated?", hint="give a policy or a baseline, one of them")
     workload = read(workload_path)
-    if workload.kind != kind:
+    if kind not in (None, workload.kind):
         raise WorkloadError(f"{workload_path}: a workload for {workload.kind}, not {kind}")
     capacity = capacity_of(workload, capacity, capacity_percent)
-    component = None if policy is None else parse(_source(policy), form)
+    component = None if policy is None else parse(_source(policy), kind_of(workload.kind).form)
     if evaluator is None:
-        with Evaluator(kind) as own:
+        with Evaluator(workload.kind) as own:
             return _score(own, workload, capacity, component, str(policy), baseline)
     return _score(evaluator, workload, capacity, component, str(policy), baseline)
 

@@ -60,13 +60,13 @@ class Workload:
     def __hash__(self) -> int:
         return hash(self.id)
 
-    def little_endian(self) -> bytes:
-        """Return the words as little-endian u32."""
-        if sys.byteorder == "little":
-            return self.words.tobytes()
-        swapped = array("I", self.words)
-        swapped.byteswap()
-        return swapped.tobytes()
+    def little_endian(self) -> memoryview:
+        """Return the words as the bytes of little-endian u32; where the machine is, nothing is copied."""
+        words = self.words
+        if sys.byteorder == "big":
+            words = array("I", words)
+            words.byteswap()
+        return memoryview(words).cast("B")
 
 
 def workload(  # the one way to make a workload
