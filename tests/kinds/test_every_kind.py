@@ -9,6 +9,8 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from trainers.arenas.classics import classics
 from trainers.arenas.evaluate import bundled
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
@@ -146,6 +148,7 @@ def test_a_kind_s_page_of_the_documents_names_what_it_has(kind: Kind) -> None:
 
 
 def test_rebuilding_the_example_gives_the_same_bytes() -> None:
+    pytest.importorskip("ziglang")
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "build_arenas", "--check", ROOT / "tests" / "kinds" / "disk_sleep"],
         capture_output=True,
