@@ -86,7 +86,7 @@ def test_one_fleet_searches_and_judges_components_of_two_kinds(home: Home) -> No
             search = NetworkedKernelTrainer(trainer, shelf, mine, halt, settings)
             with running(trainer, halt, threading.Thread(target=search.run)):
                 for kind in BOTH:
-                    until(partial(accepted, home, kind), told=lambda: [judged(home, kind) for kind in BOTH])
+                    until(partial(accepted, home, kind), seconds=80, told=lambda: [judged(home, kind) for kind in BOTH])
         ((verdict, reason),) = judged(home, "network")
         assert verdict == "rejected"
         assert reason.startswith("static: there is no component kind 'network' (known: page_replacement")
