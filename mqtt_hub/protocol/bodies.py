@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
+from mqtt_hub.protocol.bounds import Flat, Items, Real, Text, Whole
 from mqtt_hub.protocol.errors import ProtocolError
-from mqtt_hub.protocol.schema import Flat, Items, Real, Text, Whole
 
 __all__ = [
     "BestComponent",
@@ -49,7 +49,7 @@ I64 = 2**63 - 1
 
 Name = Annotated[str, Text(64, r"[A-Za-z0-9_-]+", 1, repeats=True)]
 Kind = Annotated[str, Text(64, r"[a-z0-9_]+", 1, repeats=True)]
-Digest = Annotated[str, Text(64, r"[0-9a-f]{64}", 64)]
+Digest = Annotated[str, Text(64, r"[0-9a-f]{64}", 64, repeats=True)]
 Source = Annotated[str, Text(SOURCE_CHARACTERS_MAX, characters_min=1)]
 Reason = Annotated[str, Text(512)]
 Count = Annotated[int, Whole(0, I64)]

@@ -19,8 +19,10 @@ from typing import Annotated, Any
 import orjson
 
 from mqtt_hub.protocol.bodies import Body, Name, Session
+from mqtt_hub.protocol.bounds import Text, Whole, fail
+from mqtt_hub.protocol.compiled import constructor
 from mqtt_hub.protocol.errors import ProtocolError
-from mqtt_hub.protocol.schema import Text, Whole, checker, fail
+from mqtt_hub.protocol.schema import checker
 from mqtt_hub.protocol.table import TABLE, MessageType, Scope
 from mqtt_hub.protocol.topics import Topic
 
@@ -31,11 +33,13 @@ JSON_DEPTH_MAX = 16
 VERSION = 1
 
 _NAME = checker(Name)
-_TYPES = {type_.value: type_ for type_ in MessageType}
 _SESSION = checker(Session)
 _SEQ = checker(Annotated[int, Whole(1, 2**53)])
 _TIME = checker(Annotated[str, Text(24, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")])
 _ID = checker(Annotated[str, Text(128, r"[A-Za-z0-9_.:/-]*")])
+_READERS = {type_.value: (type_, TABLE[type_].sequenced, checker(TABLE[type_].body)) for type_ in MessageType}
+_SCOPE_FIELD = {type_: row.scope for type_, row in TABLE.items() if row.scope in (Scope.KIND, Scope.LEVEL)}
+_TIMES_REMEMBERED_MAX = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,10 @@ class Message:
     correlation_id: str = ""
     reply_to: str = ""
     expires_at: str = ""
+
+
+_message = constructor(Message)
+_times: set[str] = set()  # found right: many messages are of one millisecond
 
 
 def stamp(seconds: float) -> str:
@@ -107,27 +115,31 @@ def decode(payload: bytes, topic: Topic | None = None) -> Message:
     Raises `ProtocolError` whose facts open with the path of the field that does not fit.
     """
     envelope = read_json(payload)
-    version = envelope.get("v")
+    get = envelope.get
+    version = get("v")
     if version != VERSION or version is True:
         raise fail("v", f"protocol version {VERSION}", version)
-    type_ = _type(envelope.get("type"))
-    row = TABLE[type_]
-    seq = envelope.get("seq")
-    if row.sequenced:
+    named = get("type")
+    reader = _READERS.get(named) if type(named) is str else None
+    if reader is None:
+        raise fail("type", "a message type of topics.md", named)
+    type_, sequenced, check_body = reader
+    seq = get("seq")
+    if sequenced:
         seq = _SEQ(seq, "seq")
     elif seq is not None:
         raise ProtocolError(f"seq: {type_} carries none")
-    expires_at = envelope.get("expires_at", "")
-    message = Message(
-        type=type_,
-        sender=_NAME(envelope.get("sender"), "sender"),
-        session=_SESSION(envelope.get("session"), "session"),
-        sent_at=_time(envelope.get("sent_at"), "sent_at"),
-        body=checker(row.body)(envelope.get("body"), "body"),
-        seq=seq,
-        correlation_id=_ID(envelope["correlation_id"], "correlation_id") if "correlation_id" in envelope else "",
-        reply_to=_ID(envelope["reply_to"], "reply_to") if "reply_to" in envelope else "",
-        expires_at=_time(expires_at, "expires_at") if expires_at != "" else "",
+    expires_at = get("expires_at", "")
+    message: Message = _message(
+        type_,
+        _NAME(get("sender"), "sender"),
+        _SESSION(get("session"), "session"),
+        _time(get("sent_at"), "sent_at"),
+        check_body(get("body"), "body"),
+        seq,
+        _ID(envelope["correlation_id"], "correlation_id") if "correlation_id" in envelope else "",
+        _ID(envelope["reply_to"], "reply_to") if "reply_to" in envelope else "",
+        _time(expires_at, "expires_at") if expires_at != "" else "",
     )
     if type_ is MessageType.COLLABORATION_REQUEST and not message.correlation_id.startswith(f"{message.sender}."):
         # Whoever answers names the request; its own sender's name in it keeps others from taking that name first.
@@ -148,28 +160,27 @@ def scope_of(message: Message, recipient: str = "") -> str:
 
 
 def _agree(message: Message, topic: Topic) -> None:
-    if message.type is not topic.type:
-        raise ProtocolError(f"type: {message.type} came on a topic of {topic.type}")
+    type_ = message.type
+    if type_ is not topic.type:
+        raise ProtocolError(f"type: {type_} came on a topic of {topic.type}")
     if message.sender != topic.sender:
         raise ProtocolError(f"sender: {message.sender} came on a topic of {topic.sender}")
-    scope = TABLE[message.type].scope
-    if scope in (Scope.KIND, Scope.LEVEL) and scope_of(message) != topic.scope:
-        raise ProtocolError(f"body.{scope}: {scope_of(message)!r} came on a topic of {topic.scope!r}")
-
-
-def _type(value: Any) -> MessageType:
-    type_ = _TYPES.get(value) if type(value) is str else None
-    if type_ is None:
-        raise fail("type", "a message type of topics.md", value)
-    return type_
+    field = _SCOPE_FIELD.get(type_)
+    if field is not None and getattr(message.body, field) != topic.scope:
+        raise ProtocolError(f"body.{field}: {scope_of(message)!r} came on a topic of {topic.scope!r}")
 
 
 def _time(value: Any, path: str) -> str:
+    if type(value) is str and value in _times:
+        return value
     text: str = _TIME(value, path)
     try:
         datetime.fromisoformat(text)
     except ValueError:
         raise fail(path, "a time such as 2026-01-31T12:00:00.123Z", value) from None
+    if len(_times) >= _TIMES_REMEMBERED_MAX:
+        _times.clear()
+    _times.add(text)
     return text
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from mqtt_hub.protocol.schema import Flat, Items, Real, Text, Whole
+from mqtt_hub.protocol.bounds import Flat, Items, Real, Text, Whole
 from mqtt_hub.protocol.table import ROLES, TABLE, MessageType, Row, Scope
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, VERSION
 

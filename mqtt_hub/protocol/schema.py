@@ -19,73 +19,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from mqtt_hub.protocol.errors import ProtocolError
+from mqtt_hub.protocol.bounds import Flat, Items, Real, Text, Whole, fail
+from mqtt_hub.protocol.compiled import object_check
 
-__all__ = ["Flat", "Items", "Real", "Text", "Whole", "checker"]
+__all__ = ["checker"]
 
 REMEMBERED_MAX = 1_024  # texts of one kind
 Check = Callable[[Any, str], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A string of ``characters_min`` to ``characters_max`` characters, matching ``pattern`` as a whole.
-
-    ``repeats`` says that the same few come again and again: those found right are remembered.
-    """
-
-    characters_max: int
-    pattern: str = ""
-    characters_min: int = 0
-    repeats: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """An integer within ``low..high``; true and false are no integers."""
-
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
-class Real:
-    """A finite number within ``low..high``."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """A list of at most ``items_max`` items."""
-
-    items_max: int
-
-
-@dataclass(frozen=True, slots=True)
-class Flat:
-    """An object of at most ``keys_max`` keys, each checked like a name, with values of one bounded type."""
-
-    keys_max: int
-    value: Text | Whole | Real
-
-
-def fail(path: str, expected: str, value: object) -> ProtocolError:
-    """Return the error for a field: where, what was expected, what came (shortened: it may be hostile)."""
-    shown = repr(value)
-    return ProtocolError(f"{path}: expected {expected}, got {shown if len(shown) <= 60 else shown[:57] + '...'}")
 
 
 @cache
 def checker(type_: Any) -> Check:
     """Return the function ``(value, path) -> checked value`` for a dataclass or annotated type."""
     if is_dataclass(type_) and isinstance(type_, type):
-        return _object(type_)
+        return object_check(type_, checker)
     origin, arguments = get_origin(type_), get_args(type_)
     if origin is Annotated:
         return _bounded(arguments[0], arguments[1])
@@ -133,7 +84,7 @@ def _text(bound: Text) -> Check:
     low, high = bound.characters_min, bound.characters_max
     expected = f"text of {low} to {high} characters"
     if bound.repeats:
-        return _remembering(_text(replace(bound, repeats=False)))
+        return _Remembering(_text(replace(bound, repeats=False)))
 
     def check(value: Any, path: str) -> str:
         if type(value) is not str or not low <= len(value) <= high:
@@ -145,19 +96,21 @@ def _text(bound: Text) -> Check:
     return check
 
 
-def _remembering(check: Check) -> Check:
-    right: set[str] = set()
+class _Remembering:
+    """Checks texts, and remembers those found right."""
 
-    def recall(value: Any, path: str) -> Any:
-        if type(value) is str and value in right:
+    def __init__(self, check: Check) -> None:
+        self.right: set[str] = set()
+        self._check = check
+
+    def __call__(self, value: Any, path: str) -> Any:
+        if type(value) is str and value in self.right:
             return value
-        check(value, path)
-        if len(right) >= REMEMBERED_MAX:
-            right.clear()
-        right.add(value)
+        self._check(value, path)
+        if len(self.right) >= REMEMBERED_MAX:
+            self.right.clear()
+        self.right.add(value)
         return value
-
-    return recall
 
 
 def _whole(bound: Whole) -> Check:
@@ -203,30 +156,3 @@ def _items(check_item: Check, bound: Items) -> Check:
         return tuple(check_item(item, f"{path}[{index}]") for index, item in enumerate(value))
 
     return check
-
-
-def _object(class_: type) -> Check:
-    hints = get_type_hints(class_, include_extras=True)
-    parts = [(item.name, checker(hints[item.name]), _required(item)) for item in fields(class_)]
-    roots = [f"body.{name}" for name, _check, _required in parts]  # of most objects: not put together each time
-    validate = getattr(class_, "validate", None)
-
-    def check(value: Any, path: str) -> Any:
-        if type(value) is not dict:
-            raise fail(path, "an object", value)
-        checked = {}
-        for (name, check_part, required), root in zip(parts, roots, strict=True):
-            if name in value:
-                checked[name] = check_part(value[name], root if path == "body" else f"{path}.{name}")
-            elif required:
-                raise ProtocolError(f"{path}.{name}: is missing")
-        made = class_(**checked)
-        if validate is not None:
-            validate(made, path)
-        return made
-
-    return check
-
-
-def _required(item: Field[Any]) -> bool:
-    return item.default is MISSING and item.default_factory is MISSING

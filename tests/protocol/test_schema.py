@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mqtt_hub.protocol.bounds import Flat, Items, Real, Text, Whole
 from mqtt_hub.protocol.errors import ProtocolError
-from mqtt_hub.protocol.schema import Flat, Items, Real, Text, Whole, checker
+from mqtt_hub.protocol.schema import checker
 
 
 @dataclass(frozen=True, slots=True)
