@@ -4,18 +4,17 @@
 
     delivery ──▶ Sorter.read() ──▶ Arrival          as it comes, while the batch before is being written
     arrivals ──▶ Sorter.sort() ──▶ Work
-                                      ├─ rows       to the archive, in one transaction
-                                      ├─ keys       to the ledger, once committed
-                                      ├─ acks       to the senders' connections, once committed
-                                      ├─ receipts   per session touched, with what was rejected
-                                      └─ hellos     to be answered with TRAINING_SYNC
+                                      ├─ rows        to the archive, in one transaction
+                                      ├─ claimed     seqs by session: to the ledger, once committed
+                                      ├─ deliveries  to be acknowledged, once committed
+                                      ├─ receipts    per session touched, with what was rejected
+                                      └─ hellos      to be answered with TRAINING_SYNC
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from mqtt_hub.archive.writer import Grant
 from mqtt_hub.broker import Delivery
@@ -25,16 +24,12 @@ from mqtt_hub.protocol.bodies import Rejection
 from mqtt_hub.protocol.table import MessageType
 from mqtt_hub.registry import Registry
 
-__all__ = ["Arrival", "Greeting", "Sorter", "Work"]
+__all__ = ["REJECTIONS_MAX", "Arrival", "Greeting", "Key", "Sorter", "Work"]
 
 REJECTIONS_MAX = 32  # named in one receipt; all are archived
 
-
-class Arrival(NamedTuple):
-    """A delivery and what it turned out to be."""
-
-    delivery: Delivery
-    entry: Entry
+Arrival = tuple[Delivery, Entry]  # and what it turned out to be
+Key = tuple[str, int]  # node, session
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +46,20 @@ class Work:
     """What one batch comes to."""
 
     rows: list[Entry | Grant] = field(default_factory=list)
-    keys: list[tuple[str, int, int]] = field(default_factory=list)
-    acks: list[Callable[[], None]] = field(default_factory=list)
-    receipts: dict[tuple[str, int], list[Rejection]] = field(default_factory=dict)
+    claimed: dict[Key, list[int]] = field(default_factory=dict)
+    deliveries: list[Delivery] = field(default_factory=list)
+    receipts: dict[Key, list[Rejection]] = field(default_factory=dict)
     hellos: list[Greeting] = field(default_factory=list)
 
-    def owe(self, node: str, session: int, rejection: Rejection | None = None) -> None:
-        """Remember that this session is to get a receipt."""
-        named = self.receipts.setdefault((node, session), [])
-        if rejection is not None and len(named) < REJECTIONS_MAX:
+    def touch(self, key: Key) -> list[int]:
+        """Remember that this session is to get a receipt; return the list of seqs that it has claimed."""
+        self.receipts.setdefault(key, [])
+        return self.claimed.setdefault(key, [])
+
+    def owe(self, key: Key, rejection: Rejection) -> None:
+        """Remember that a receipt is to name this rejection."""
+        named = self.receipts.setdefault(key, [])
+        if len(named) < REJECTIONS_MAX:
             named.append(rejection)
 
 
@@ -77,13 +77,13 @@ class Sorter:
         entry = take(
             delivery.topic, delivery.payload, now, sender=delivery.sender, refused=delivery.refused, prefix=self._prefix
         )
-        return Arrival(delivery, entry)
+        return delivery, entry
 
     def sort(self, arrivals: Iterable[Arrival], own: Iterable[Accepted]) -> Work:
         """Return the work of one batch: what others sent, and what the hub itself sent since the last."""
         work = Work(rows=list(own))
         for delivery, entry in arrivals:
-            work.acks.append(delivery.acknowledge)
+            work.deliveries.append(delivery)
             if isinstance(entry, Accepted):
                 self._accepted(entry, delivery.topic, work)
             else:
@@ -103,18 +103,19 @@ class Sorter:
         work.rows.append(entry)
 
     def _sequenced(self, entry: Accepted, topic: str, seq: int, work: Work) -> None:
-        message = entry.message
-        if not 0 < message.session <= self._registry.session(message.sender):
-            self._rejected(reject(entry, topic, f"session {message.session} is not agreed: send HELLO first"), work)
-            return
-        claim = self._ledger.claim(message.sender, message.session, seq)
-        if claim is Claim.BEYOND:
-            self._refuse(reject(entry, topic, f"seq {seq} is too far beyond what has arrived"), work)
-            return
+        key = node, session = entry.message.sender, entry.message.session
+        seqs = work.claimed.get(key)
+        if seqs is None:
+            if not 0 < session <= self._registry.session(node):
+                self._rejected(reject(entry, topic, f"session {session} is not agreed: send HELLO first"), work)
+                return
+            seqs = work.touch(key)
+        claim = self._ledger.claim(node, session, seq)
         if claim is Claim.NEW:
             work.rows.append(entry)
-            work.keys.append((message.sender, message.session, seq))
-        work.owe(message.sender, message.session)
+            seqs.append(seq)
+        elif claim is Claim.BEYOND:
+            self._refuse(reject(entry, topic, f"seq {seq} is too far beyond what has arrived"), work)
 
     def _hello(self, entry: Accepted, topic: str, work: Work) -> None:
         message, role = entry.message, self._role_of(entry.message.sender)
@@ -134,15 +135,16 @@ class Sorter:
         if session is None or seq is None or not agreed:
             self._refuse(entry, work)
             return
-        claim = self._ledger.claim(entry.sender, session, seq)
+        key = entry.sender, session
+        claim = self._ledger.claim(*key, seq)
         if claim is Claim.BEYOND:
             self._refuse(entry, work)
             return
         if claim is Claim.NEW:
-            work.keys.append((entry.sender, session, seq))
+            work.touch(key).append(seq)
         # Sent again it is told again; the writer knows whether it is the same message or another under its key.
         work.rows.append(entry)
-        work.owe(entry.sender, session, Rejection(session, seq, entry.reason))
+        work.owe(key, Rejection(session, seq, entry.reason))
 
     def _refuse(self, entry: Rejected, work: Work) -> None:
         """Archive a rejection that may not take up the key it names; the sender is told all the same."""
@@ -150,4 +152,4 @@ class Sorter:
             Rejected(entry.sender, entry.topic, entry.payload, entry.received_at, entry.reason, entry.session)
         )
         rejection = Rejection(entry.session or 0, entry.seq or 0, entry.reason)
-        work.owe(entry.sender, self._registry.session(entry.sender), rejection)
+        work.owe((entry.sender, self._registry.session(entry.sender)), rejection)

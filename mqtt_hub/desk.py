@@ -15,7 +15,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from mqtt_hub.archive import queries
-from mqtt_hub.batch import Greeting
+from mqtt_hub.batch import REJECTIONS_MAX, Greeting, Key
 from mqtt_hub.intake import Accepted
 from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync, WorkloadChunk
@@ -71,6 +71,7 @@ class Desk:
         self._session, self._prefix, self._clock = session, prefix, clock
         self._due: dict[str, tuple[float, StoredWorkload]] = {}
         self._under_way: dict[str, tuple[StoredWorkload, Iterator[WorkloadChunk]]] = {}
+        self._owed: dict[Key, list[Rejection]] = {}
         self.sent: list[Accepted] = []
 
     def take_sent(self) -> list[Accepted]:
@@ -78,11 +79,24 @@ class Desk:
         sent, self.sent = self.sent, []
         return sent
 
-    def send_receipts(self, receipts: dict[tuple[str, int], list[Rejection]]) -> None:
+    def owe_receipts(self, receipts: dict[Key, list[Rejection]]) -> bool:
+        """Note which sessions are to be told, and what was rejected; True for the first since the last were sent."""
+        first = bool(receipts) and not self._owed
+        for key, rejected in receipts.items():
+            if len(self._owed.get(key, ())) + len(rejected) > REJECTIONS_MAX:
+                self._send_receipt(key, self._owed.pop(key))
+            self._owed.setdefault(key, []).extend(rejected)
+        return first
+
+    def send_receipts(self) -> None:
         """Tell each session touched how far it is committed and what was rejected."""
-        for (node, session), rejected in receipts.items():
-            receipt = Receipt(self._ledger.receipt(node, session), tuple(rejected))
-            self._send(MessageType.RECEIPT, receipt, recipient=node)
+        owed, self._owed = self._owed, {}
+        for key, rejected in owed.items():
+            self._send_receipt(key, rejected)
+
+    def _send_receipt(self, key: Key, rejected: list[Rejection]) -> None:
+        receipt = Receipt(self._ledger.receipt(*key), tuple(rejected))
+        self._send(MessageType.RECEIPT, receipt, recipient=key[0])
 
     def answer(self, greeting: Greeting) -> TrainingSync:
         """Return the TRAINING_SYNC for a HELLO; reads the archive, so call it in the archive's thread."""

@@ -47,6 +47,7 @@ BATCH_MESSAGES_MAX = 1_000
 RETRY_S_MAX = 2.0
 TICK_S = 0.25
 STATUS_EVERY_S = 2.0
+RECEIPTS_GATHER_S = 0.02  # a receipt covers all that was committed meanwhile: each is a message and a row itself
 DRAIN_S_MAX = 5.0  # for what is still coming in when the hub is told to stop
 
 _log = logging.getLogger("mqtt_hub.hub")
@@ -119,7 +120,7 @@ class CollaborativeKernelHub:
         if self._tasks:
             self._desk.say_goodbye()
             self._stopping = True
-            self._wake.set()
+            self._send_receipts()
             commit, *others = self._tasks
             for task in others:
                 task.cancel()
@@ -172,8 +173,8 @@ class CollaborativeKernelHub:
             await self._wake.wait()
             self._wake.clear()
             while self._incoming or self._desk.sent:
-                count = min(len(self._incoming), BATCH_MESSAGES_MAX)
-                arrivals = [self._incoming.popleft() for _ in range(count)]
+                count, take = min(len(self._incoming), BATCH_MESSAGES_MAX), self._incoming.popleft
+                arrivals = [take() for _ in range(count)]
                 work = self._sorter.sort(arrivals, self._desk.take_sent())
                 if not await self._write(work):
                     return
@@ -206,12 +207,17 @@ class CollaborativeKernelHub:
 
     async def _settle(self, work: Work) -> None:
         """Do what was waiting for the commit: acknowledge, receipt, answer."""
-        for key in work.keys:
-            self._ledger.commit(*key)
+        for (node, session), seqs in work.claimed.items():
+            if seqs:
+                self._ledger.commit(node, session, seqs)
+        for delivery in work.deliveries:
+            delivery.acknowledge()
         self._tally.add(work.rows, self._clock())
-        for acknowledge in work.acks:
-            acknowledge()
-        self._desk.send_receipts(work.receipts)
+        first = self._desk.owe_receipts(work.receipts)
+        if self._stopping:
+            self._desk.send_receipts()
+        elif first:
+            asyncio.get_running_loop().call_later(RECEIPTS_GATHER_S, self._send_receipts)
         for greeting in work.hellos:
             try:
                 sync = await self._in_thread(self._desk.answer, greeting)
@@ -219,6 +225,10 @@ class CollaborativeKernelHub:
                 _log.error("no answer to the HELLO of %s: %s", greeting.hello.message.sender, error)
             else:
                 self._desk.greet(greeting, sync)
+
+    def _send_receipts(self) -> None:
+        self._desk.send_receipts()
+        self._wake.set()
 
     async def _watch_loop(self) -> None:
         """Do what must not wait for the archive: a revoked token is void at once, also while a disk hangs."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import orjson
 
 from mqtt_hub.protocol.codec import Message, decode
+from mqtt_hub.protocol.compiled import constructor
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.topics import parse
 
@@ -48,6 +49,7 @@ class Rejected:
 
 
 Entry = Accepted | Rejected
+_accepted = constructor(Accepted)
 
 
 def take(topic: str, payload: bytes, received_at: str, *, sender: str, refused: str | None, prefix: str) -> Entry:
@@ -56,9 +58,10 @@ def take(topic: str, payload: bytes, received_at: str, *, sender: str, refused: 
         return _rejected(topic, payload, received_at, sender, f"access: {refused}")
     try:
         parsed = parse(topic, prefix=prefix)
-        return Accepted(decode(payload, parsed), parsed.scope, payload, received_at)
+        entry: Accepted = _accepted(decode(payload, parsed), parsed.scope, payload, received_at)
     except ProtocolError as error:
         return _rejected(topic, payload, received_at, sender, str(error))
+    return entry
 
 
 def reject(accepted: Accepted, topic: str, reason: str) -> Rejected:

@@ -3,7 +3,7 @@
 ::
 
     claim(node, session, seq) ──▶ NEW (write it) | DUPLICATE (receipt again) | BEYOND (too far ahead)
-    commit(node, session, seq)      after the transaction
+    commit(node, session, seqs)     after the transaction
     receipt(node, session)   ──▶ upto 41, highest 43, missing 42..42
 
 Claimed and committed are kept apart: a message that waits in a batch is no longer new, and not yet receipted.
@@ -11,6 +11,7 @@ Claimed and committed are kept apart: a message that waits in a batch is no long
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -43,14 +44,12 @@ class SeqSet:
     def __contains__(self, seq: int) -> bool:
         return seq <= self.upto or seq in self.above
 
-    def add(self, seq: int) -> None:
-        """Add one seq and close the gap behind it where it was the last one missing."""
-        if seq <= self.upto:
+    def add(self, seqs: Sequence[int]) -> None:
+        """Add seqs and close the gap behind them where they were the last ones missing."""
+        if not self.above and seqs == list(range(self.upto + 1, self.upto + 1 + len(seqs))):  # nearly always
+            self.upto += len(seqs)
             return
-        if seq == self.upto + 1 and not self.above:  # nearly always
-            self.upto = seq
-            return
-        self.above.add(seq)
+        self.above.update(seq for seq in seqs if seq > self.upto)
         self._close()
 
     def _close(self) -> None:
@@ -93,16 +92,20 @@ class Ledger:
         state = self._sessions.get((node, session))
         if state is None:
             state = self._sessions[node, session] = _Session(SeqSet(), SeqSet())
-        if seq in state.claimed:
+        claimed = state.claimed
+        if seq == claimed.upto + 1 and not claimed.above:  # nearly always
+            claimed.upto = seq
+            return Claim.NEW
+        if seq in claimed:
             return Claim.DUPLICATE
-        if seq > state.claimed.upto + AHEAD_MAX:
+        if seq > claimed.upto + AHEAD_MAX:
             return Claim.BEYOND
-        state.claimed.add(seq)
+        claimed.add([seq])
         return Claim.NEW
 
-    def commit(self, node: str, session: int, seq: int) -> None:
-        """Note that the message is on disk."""
-        self._sessions[node, session].committed.add(seq)
+    def commit(self, node: str, session: int, seqs: Sequence[int]) -> None:
+        """Note that these messages are on disk."""
+        self._sessions[node, session].committed.add(seqs)
         self._moved.add((node, session))
 
     def take_moved(self) -> set[tuple[str, int]]:

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from mqtt_hub.archive import queries
 from mqtt_hub.archive.writer import Grant
 from mqtt_hub.intake import Entry, Rejected
+from mqtt_hub.protocol.table import MessageType
 from mqtt_hub.registry import Registry
 
 __all__ = ["Tally", "describe", "measure"]
@@ -32,15 +33,12 @@ class Tally:
 
     def add(self, rows: Iterable[Entry | Grant], now: float) -> None:
         """Count a batch that was committed."""
-        count = 0
-        for row in rows:
-            count += 1
-            entry = row.entry if isinstance(row, Grant) else row
-            if isinstance(entry, Rejected):
-                self.rejected += 1
-            else:
-                self.by_type[entry.message.type.value] += 1
-        self._recent.append((now, count))
+        entries = [row.entry if isinstance(row, Grant) else row for row in rows]
+        types = Counter([entry.message.type for entry in entries if not isinstance(entry, Rejected)])
+        for type_, count in types.items():
+            self.by_type[type_.value] += count
+        self.rejected += len(entries) - types.total()
+        self._recent.append((now, len(entries)))
         self._forget(now)
 
     def per_second(self, now: float) -> float:
@@ -56,7 +54,8 @@ class Tally:
 def measure(db: Database, archive: Path) -> dict[str, Any]:
     """Return what the archive has to be asked for; sizes in bytes. Call it in the archive's thread."""
     wal = archive.with_name(archive.name + "-wal")
-    return queries.tally(db) | {
+    return {
+        "active_collaborations": queries.active_collaborations(db),
         "components": queries.components_by_verdict(db),
         "archive_bytes": sum(path.stat().st_size for path in (archive, wal) if path.exists()),
     }
@@ -80,5 +79,7 @@ def describe(
             "per_second": tally.per_second(now),
             "by_type": dict(sorted(tally.by_type.items())),
         },
+        "patterns": tally.by_type[MessageType.PATTERN_SHARE.value],
+        "code": tally.by_type[MessageType.CODE_SHARE.value],
         **measured,
     }

@@ -7,28 +7,50 @@ not in the archive, nor miss one that is.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from mqtt_hub.intake import Accepted
+from mqtt_hub.protocol.bodies import PatternShare
 from mqtt_hub.protocol.codec import to_json
 from mqtt_hub.protocol.table import MessageType
 
-__all__ = ["PATTERNS", "PROJECTIONS", "Projection", "pattern_row"]
+__all__ = ["PROJECTIONS", "Projection", "keep_best_patterns"]
 
 Projection = Callable[[sqlite3.Connection, int, int, Accepted], None]  # (connection, message id, node id, entry)
 
+BEST_PATTERNS_MAX = 64  # of each kind: from them nodes are greeted, so that no greeting reads all that was ever said
 
-PATTERNS = "INSERT INTO patterns (message, node, kind, function, expression, unit, gain, uses, workload, component)"
 
-
-def pattern_row(message: int, node: int, entry: Accepted) -> tuple[Any, ...]:
-    """Return the row of `PATTERNS`: most of what trainers say, so the writer inserts a batch's all at once."""
-    body = entry.message.body
-    return (
-        message, node, body.kind, body.function, body.expression, body.unit, body.gain, body.uses, body.workload,
-        body.component,
-    )  # fmt: skip
+def keep_best_patterns(connection: sqlite3.Connection, patterns: Iterable[PatternShare]) -> None:
+    """Keep of each kind the patterns with the largest gain, each expression once, with its best evidence."""
+    best: dict[str, dict[tuple[str, str], PatternShare]] = {}
+    for body in patterns:
+        known = best.setdefault(body.kind, {})
+        before = known.get((body.function, body.expression))
+        if before is None or body.gain > before.gain:
+            known[body.function, body.expression] = body
+    for kind, found in best.items():
+        count, least = connection.execute(
+            "SELECT count(*), min(gain) FROM best_patterns WHERE kind = ?", (kind,)
+        ).fetchone()
+        better = [body for body in found.values() if count < BEST_PATTERNS_MAX or body.gain > least]
+        if not better:
+            continue
+        connection.executemany(
+            "INSERT INTO best_patterns (kind, function, expression, unit, gain, uses, workload, component)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET unit = excluded.unit, gain = excluded.gain,"
+            " uses = excluded.uses, workload = excluded.workload, component = excluded.component"
+            " WHERE excluded.gain > gain",
+            [
+                (kind, body.function, body.expression, body.unit, body.gain, body.uses, body.workload, body.component)
+                for body in better
+            ],
+        )
+        connection.execute(
+            "DELETE FROM best_patterns WHERE kind = ?1 AND (function, expression) NOT IN ("
+            " SELECT function, expression FROM best_patterns WHERE kind = ?1 ORDER BY gain DESC, expression LIMIT ?2)",
+            (kind, BEST_PATTERNS_MAX),
+        )
 
 
 def _code(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:

@@ -13,6 +13,7 @@ from mqtt_hub.protocol.codec import decode
 
 __all__ = [
     "NodeRow",
+    "active_collaborations",
     "archived_by_node",
     "best_components",
     "best_patterns",
@@ -26,7 +27,6 @@ __all__ = [
     "pending_components",
     "rejected",
     "session_progress",
-    "tally",
 ]
 
 
@@ -88,12 +88,10 @@ def components_by_verdict(db: Database) -> dict[str, int]:
     return dict(db.execute("SELECT verdict, count(*) FROM components GROUP BY verdict").fetchall())
 
 
-def tally(db: Database) -> dict[str, int]:
-    """Return the counts that the status shows; small tables, so counting is cheap."""
-    counts = {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("patterns", "code")}  # noqa: S608 — names above
+def active_collaborations(db: Database) -> int:
+    """Return how many requests for help are open or being worked on."""
     active = "SELECT count(*) FROM collaborations WHERE state IN ('open', 'accepted')"
-    counts["active_collaborations"] = db.execute(active).fetchone()[0]
-    return counts
+    return int(db.execute(active).fetchone()[0])
 
 
 def best_components(db: Database, kinds: tuple[str, ...], *, limit: int) -> tuple[BestComponent, ...]:
@@ -123,8 +121,8 @@ def best_patterns(db: Database, kinds: tuple[str, ...], *, limit: int) -> tuple[
     """Return the patterns of these kinds with the largest measured gain, each expression once."""
     rows = db.execute(
         f"""
-        SELECT kind, function, expression, unit, max(gain) AS gain, uses, workload, component FROM patterns
-        WHERE kind IN ({_marks(kinds)}) GROUP BY kind, function, expression ORDER BY 5 DESC, expression LIMIT ?
+        SELECT kind, function, expression, unit, gain, uses, workload, component FROM best_patterns
+        WHERE kind IN ({_marks(kinds)}) ORDER BY gain DESC, expression LIMIT ?
         """,  # noqa: S608 — question marks only
         (*kinds, limit),
     )

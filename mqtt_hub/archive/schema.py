@@ -6,9 +6,9 @@
             ├─ messages     every accepted message, as it was sent
             └─ rejected     every other one: raw bytes and the reason
     what accepted messages say, for people to read:
-    patterns   code   components ── component_authors ── lineage
+    best_patterns   code   components ── component_authors ── lineage
     test_results ── hidden_scores   collaborations ── collaboration_answers
-    views: leaderboard, who_helped_whom, lineage_of_accepted, traffic_by_minute
+    views: patterns, leaderboard, who_helped_whom, lineage_of_accepted, traffic_by_minute
 
 A published migration never changes; a new one follows it.
 """
@@ -193,6 +193,33 @@ def m0003_views(db: Database) -> None:
         FROM messages m GROUP BY 1, 2 ORDER BY 1 DESC, 3 DESC
         """,
     )
+
+
+@MIGRATIONS()
+def m0012_patterns_once(db: Database) -> None:
+    """A pattern is told by its message: a view for people, and of each kind the best, from which nodes are greeted."""
+    db.table("best_patterns").create(
+        {
+            "kind": str, "function": str, "expression": str, "unit": str, "gain": float, "uses": int,
+            "workload": str, "component": str,
+        },
+        pk=("kind", "function", "expression"), not_null={"gain"},
+    )  # fmt: skip
+    db.execute(
+        """
+        INSERT INTO best_patterns SELECT kind, function, expression, unit, gain, uses, workload, component FROM (
+            SELECT *, row_number() OVER (PARTITION BY kind ORDER BY gain DESC, expression) AS place FROM (
+                SELECT kind, function, expression, unit, max(gain) AS gain, uses, workload, component
+                FROM patterns GROUP BY kind, function, expression
+            )
+        ) WHERE place <= 64
+        """
+    )
+    db.table("patterns").drop()
+    fields = ("kind", "function", "expression", "unit", "gain", "uses", "workload", "component")
+    columns = ", ".join(f"json_extract(payload, '$.body.{field}') AS {field}" for field in fields)
+    sql = f"SELECT id, id AS message, node, {columns} FROM messages WHERE type = 'PATTERN_SHARE'"  # noqa: S608 — names above
+    db.create_view("patterns", sql)
 
 
 def open_archive(path: Path) -> Database:

@@ -2,7 +2,7 @@
 
 ::
 
-    batch ──▶ messages: all rows in few statements ──▶ what each says, in order ──▶ patterns, all at once ──▶ COMMIT
+    batch ──▶ messages: all rows in few statements ──▶ what each says, in order ──▶ the best patterns ──▶ COMMIT
                  └─ a key that was there already: ROLLBACK, and the same again row by row
 
 `ArchiveWriter` is used from one thread. Callers hand it a batch and learn whether it is on disk; nothing is
@@ -21,7 +21,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from mqtt_hub.archive.bulk import insert_rows
-from mqtt_hub.archive.projections import PATTERNS, PROJECTIONS, pattern_row
+from mqtt_hub.archive.projections import PROJECTIONS, keep_best_patterns
 from mqtt_hub.archive.schema import explain
 from mqtt_hub.intake import Accepted, Entry, Rejected
 from mqtt_hub.protocol.codec import to_json
@@ -35,6 +35,10 @@ _MESSAGES = (
     "INSERT OR IGNORE INTO messages"
     " (id, node, session, seq, type, scope, correlation_id, sent_at, received_at, payload)"
 )
+_TYPE_TEXTS = {type_: type_.value for type_ in MessageType}  # sqlite3 takes its time over what is not just a str
+_TELLING = frozenset(
+    {*PROJECTIONS, MessageType.PATTERN_SHARE, MessageType.STATUS, MessageType.HELLO}
+)  # more than that they were sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class ArchiveWriter:
         self._path = path
         self._quorum = quorum
         self._ids: dict[str, int] = {}
-        self._sessions: set[tuple[int, int]] = set()  # (node id, session) that have their row
+        self._sessions: dict[tuple[str, int], int] = {}  # (node, session) that have their row, and the node's id
 
     def commit(self, batch: Sequence[Entry | Grant]) -> None:
         """Write the batch in one transaction; raises `ArchiveError` and writes nothing when it cannot."""
@@ -132,57 +136,74 @@ class ArchiveWriter:
         self._ids[name] = int(row[0])
         return self._ids[name]
 
-    def _session(self, node: int, session: int) -> None:
-        """Give a session its row with its first sequenced message: a restart counts only sessions that have one."""
-        if (node, session) not in self._sessions:
-            self._connection.execute(
-                "INSERT OR IGNORE INTO sessions (node, session, upto) VALUES (?, ?, 0)", (node, session)
-            )
-            self._sessions.add((node, session))
+    def _session(self, name: str, session: int, now: str) -> int:
+        """Return a node's id, and give the session its row with its first sequenced message.
+
+        A restart counts only sessions that have one.
+        """
+        node = self._sessions[name, session] = self._node(name, now=now)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO sessions (node, session, upto) VALUES (?, ?, 0)", (node, session)
+        )
+        return node
 
     def _store(self, batch: Sequence[Entry | Grant], *, together: bool) -> bool:
         """Write a batch within the transaction; False if ``together`` meets a message that is there already."""
-        (last_id,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()
-        entries = [item.entry if isinstance(item, Grant) else item for item in batch]
-        accepted = [entry for entry in entries if not isinstance(entry, Rejected)]
-        rows = [self._row(id_, entry) for id_, entry in enumerate(accepted, last_id + 1)]
+        rows, telling = self._rows(batch)
         if together:
             if insert_rows(self._connection, _MESSAGES, rows) != len(rows):
                 return False
             new = [True] * len(rows)
         else:
             new = [insert_rows(self._connection, _MESSAGES, [row]) == 1 for row in rows]
-        fates = zip(rows, new, strict=True)
         judged, patterns = set(), []
-        for item, entry in zip(batch, entries, strict=True):
-            if isinstance(entry, Rejected):
-                self._reject(entry)
+        for at, item in telling:
+            if isinstance(item, Rejected):
+                self._reject(item)
                 continue
-            (id_, node, *_), is_new = next(fates)
+            entry = item.entry if isinstance(item, Grant) else item
             type_ = entry.message.type
             if type_ is MessageType.PATTERN_SHARE:
-                if is_new:
-                    patterns.append(pattern_row(id_, node, entry))
+                if new[at]:
+                    patterns.append(entry.message.body)
                 continue
-            self._follow(id_, node, entry, is_new=is_new)
+            self._follow(rows[at][0], rows[at][1], entry, is_new=new[at])
             if isinstance(item, Grant):
                 self._grant(item)
             # A verdict may overtake the submission, where several clients carry them to the hub.
             if type_ in (MessageType.TEST_RESULT, MessageType.OS_COMPONENT_SHARE):
                 judged.add(entry.message.body.component)
-        insert_rows(self._connection, PATTERNS, patterns)
+        keep_best_patterns(self._connection, patterns)
         for component in sorted(judged):
             self._judge(component)
         return True
 
+    def _rows(self, batch: Sequence[Entry | Grant]) -> tuple[list[tuple[Any, ...]], list[tuple[int, Entry | Grant]]]:
+        """Return the rows of the accepted messages, and what more there is to do, each with the place of its row."""
+        (last_id,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()
+        rows: list[tuple[Any, ...]] = []
+        telling: list[tuple[int, Entry | Grant]] = []
+        for item in batch:
+            if isinstance(item, Rejected):
+                telling.append((-1, item))
+                continue
+            entry = item.entry if isinstance(item, Grant) else item
+            if entry.message.type in _TELLING:
+                telling.append((len(rows), item))
+            last_id += 1
+            rows.append(self._row(last_id, entry))
+        return rows, telling
+
     def _row(self, id_: int, entry: Accepted) -> tuple[Any, ...]:
         message = entry.message
-        node = self._node(message.sender, now=entry.received_at)
-        if message.seq is not None:
-            self._session(node, message.session)
+        sender, session, seq, received_at = message.sender, message.session, message.seq, entry.received_at
+        if seq is None:
+            node = self._node(sender, now=received_at)
+        else:
+            node = self._sessions.get((sender, session)) or self._session(sender, session, received_at)
         return (
-            id_, node, message.session, message.seq, message.type, entry.scope or None,
-            message.correlation_id or None, message.sent_at, entry.received_at, entry.payload.decode(),
+            id_, node, session, seq, _TYPE_TEXTS[message.type], entry.scope or None,
+            message.correlation_id or None, message.sent_at, received_at, entry.payload.decode(),
         )  # fmt: skip
 
     def _follow(self, id_: int, node: int, entry: Accepted, *, is_new: bool) -> None:
@@ -222,7 +243,7 @@ class ArchiveWriter:
             entry.seq,
         )
         if entry.session is not None and seq is not None:
-            self._session(node, entry.session)
+            self._session(entry.sender, entry.session, entry.received_at)
             holder = self._holder(node, entry.session, seq)
             if holder == (payload,):
                 return  # the same message again

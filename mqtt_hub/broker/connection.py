@@ -217,16 +217,16 @@ class Connection(Link):
             self._counters.qos2_refused += 1
             self.close(f"more than {self._limits.received_qos2_max} QoS 2 messages without PUBREL")
             return
-        exchange = self._exchange
-        before = exchange.changes
+        exchange, store = self._exchange, self._exchange.store
+        before = 0 if store is None else store.changes
         refused = exchange.accept(session.peer, packet)
         self._counters.messages_in += 1
         self._reception.announce_message(session.peer.client_id, packet, refused)
         if packet.qos == 2 and session.record is not None:
             session.record.receive(packet.packet_id)
-        delivery = self._window.hand_over(
-            packet, session.peer, refused, None if exchange.changes == before else exchange.store
-        )
+        if store is not None and store.changes == before:
+            store = None  # nothing that has to be on disk
+        delivery = self._window.hand_over(packet, session.peer, refused, store)
         if packet.qos == 2:
             session.received[packet.packet_id] = delivery
 

@@ -14,6 +14,7 @@ connection stops reading and is resumed when there is room again; nothing is dro
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
@@ -29,37 +30,36 @@ __all__ = ["AckWindow", "Consumer", "Deliveries", "Delivery"]
 class Delivery:
     """A message that a client sent (or left as its will), accepted and routed, or refused."""
 
-    __slots__ = (
-        "_due",
-        "_packet_id",
-        "_unconsumed",
-        "_window",
-        "client_id",
-        "payload",
-        "qos",
-        "refused",
-        "retain",
-        "sender",
-        "topic",
-    )
+    __slots__ = ("_packet", "_peer", "_unconsumed", "_window", "due", "payload", "qos", "refused", "topic")
 
     def __init__(self, packet: Publish, peer: Peer, refused: str | None, window: AckWindow, due: int) -> None:
-        self.topic = packet.topic
-        self.payload = packet.payload
-        self.qos = packet.qos
-        self.retain = packet.retain
-        self.sender = peer.account.name
-        self.client_id = peer.client_id
+        self.topic, self.payload, self.qos, _retain, _dup, _packet_id = self._packet = packet
         self.refused = refused  # why it was not routed, or None
-        self._packet_id = packet.packet_id
+        self._peer = peer
         self._window = window
-        self._due = due  # how many have to say that it is safe: the consumer, the store
+        self.due = due  # how many have to say that it is safe: the consumer, the store
         self._unconsumed = True
+
+    @property
+    def retain(self) -> bool:
+        """Whether the sender wanted it retained."""
+        return self._packet.retain
+
+    @property
+    def sender(self) -> str:
+        """The name of the account that it came from, "" for anonymous clients."""
+        return self._peer.account.name
+
+    @property
+    def client_id(self) -> str:
+        """The client id that it came from."""
+        return self._peer.client_id
 
     def acknowledge(self) -> None:
         """Say that the message is safe; due for every delivery of any QoS, refused ones and wills too.
 
-        Called on the loop's thread. A second call and one after the end of the connection do no harm.
+        Called on the loop's thread; what is due to the publisher goes out in the loop's next turn. A second call and
+        one after the end of the connection do no harm.
         """
         if self._unconsumed:
             self._unconsumed = False
@@ -67,9 +67,9 @@ class Delivery:
 
     def settle(self) -> None:
         """One of those who have to says that it is safe."""
-        self._due -= 1
-        if not self._due:
-            self._window.release()
+        self.due -= 1
+        if not self.due:
+            self._window.release_later()
 
     def move_to(self, window: AckWindow) -> None:
         """Answer on another connection, to which its sender has moved meanwhile."""
@@ -80,11 +80,11 @@ class Delivery:
     @property
     def acknowledged(self) -> bool:
         """Whether all have said that it is safe."""
-        return not self._due
+        return not self.due
 
     def reply(self) -> bytes:
         """Return the packet that tells the publisher, none for QoS 0."""
-        return _acknowledgement(self.qos, self._packet_id) if self.qos else b""
+        return _acknowledgement(self.qos, self._packet.packet_id) if self.qos else b""
 
 
 def _acknowledgement(qos: int, packet_id: int) -> bytes:
@@ -103,11 +103,24 @@ class Deliveries:
         self.limits = limits
         self.unacknowledged = 0
         self.stalled: dict[AckWindow, None] = {}  # in the order in which they stalled
+        self._releasing: dict[AckWindow, None] = {}
+        self._loop = asyncio.get_running_loop()
 
     @property
     def full(self) -> bool:
         """Whether all connections together have reached the bound."""
         return self.unacknowledged >= self.limits.unacknowledged_total_max
+
+    def release_later(self, window: AckWindow) -> None:
+        """Let a window write what is due at the end of this turn: a batch that is acknowledged makes one write."""
+        if not self._releasing:
+            self._loop.call_soon(self._release)
+        self._releasing[window] = None
+
+    def _release(self) -> None:
+        windows, self._releasing = self._releasing, {}
+        for window in windows:
+            window.release()
 
     def resume_one(self) -> None:
         """Let the longest-waiting window go on."""
@@ -125,6 +138,7 @@ class AckWindow:
         self._write: Callable[[bytes], None] | None = write
         self.pending: deque[Delivery] = deque()  # in order of arrival
         self.resume = resume
+        self._releasing = False
 
     @property
     def full(self) -> bool:
@@ -169,14 +183,23 @@ class AckWindow:
         former.pending.remove(delivery)
         self.pending.append(delivery)
 
+    def release_later(self) -> None:
+        """Write what is due at the end of this turn."""
+        if not self._releasing:
+            self._releasing = True
+            self._deliveries.release_later(self)
+
     def release(self) -> None:
         """Write the acknowledgements that are due, in order."""
+        self._releasing = False
         pending, deliveries = self.pending, self._deliveries
-        while pending and pending[0].acknowledged:
-            delivery = pending.popleft()
-            deliveries.unacknowledged -= 1
-            if self._write is not None and delivery.qos:
-                self._write(delivery.reply())
+        replies: list[bytes] = []
+        before = len(pending)
+        while pending and not pending[0].due:
+            replies.append(pending.popleft().reply())
+        deliveries.unacknowledged -= before - len(pending)
+        if self._write is not None and replies:
+            self._write(b"".join(replies))
         if self in deliveries.stalled and not self.full:
             del deliveries.stalled[self]
             self.resume()

@@ -136,7 +136,8 @@ class Exchange:
         """Route a client's message (or will), or return why it is refused."""
         topic, payload, qos, retain, _dup, _packet_id = packet
         if topic in peer.may_publish and not retain:
-            self.route(Message(topic, payload, qos))
+            if self._routes.get(topic) != ():  # else nobody listens
+                self.route(Message(topic, payload, qos))
             return None
         reason = self.refusal(peer, topic, retain=retain)
         if reason is None:

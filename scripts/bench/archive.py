@@ -131,14 +131,10 @@ def pure_rows_per_s(directory: Path, count: int) -> float:
         old.unlink()
     db = open_archive(directory / "pure.db").conn
     db.execute("INSERT INTO nodes (id, name, role) VALUES (1, ?, 'trainer')", NAMES[:1])
-    messages, patterns = [], []
-    for seq in range(1, count + 1):
-        payload = pattern(seq, 1)
-        body = decode(payload).body
-        row = (seq, 1, 1, seq, MessageType.PATTERN_SHARE, KIND, None, NOW, NOW, payload.decode())
-        messages.append(row)
-        fields = (body.kind, body.function, body.expression, body.unit, body.gain, body.uses)
-        patterns.append((seq, 1, *fields, body.workload, body.component))
+    messages = [
+        (seq, 1, 1, seq, MessageType.PATTERN_SHARE, KIND, None, NOW, NOW, pattern(seq, 1).decode())
+        for seq in range(1, count + 1)
+    ]
     began = time.perf_counter()
     for at in range(0, count, ROWS_PER_COMMIT):
         db.execute("BEGIN IMMEDIATE")
@@ -146,11 +142,6 @@ def pure_rows_per_s(directory: Path, count: int) -> float:
             "INSERT OR IGNORE INTO messages (id, node, session, seq, type, scope, correlation_id, sent_at,"
             " received_at, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             messages[at : at + ROWS_PER_COMMIT],
-        )
-        db.executemany(
-            "INSERT INTO patterns (message, node, kind, function, expression, unit, gain, uses, workload, component)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            patterns[at : at + ROWS_PER_COMMIT],
         )
         db.execute("COMMIT")
     seconds = time.perf_counter() - began

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mqtt_hub.archive.projections import BEST_PATTERNS_MAX
 from mqtt_hub.archive.writer import REJECTED_BYTES_MAX
 from mqtt_hub.intake import Entry
 from mqtt_hub.protocol.bodies import HiddenScore
@@ -96,7 +97,7 @@ def test_of_a_rejected_message_at_most_so_many_bytes_are_kept(archive: Archive) 
 
 
 def test_a_failed_batch_leaves_nothing_and_the_next_one_works(archive: Archive) -> None:
-    archive.db.execute("CREATE TRIGGER no BEFORE INSERT ON patterns BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    archive.db.execute("CREATE TRIGGER no BEFORE INSERT ON best_patterns BEGIN SELECT RAISE(ABORT, 'no room'); END")
     batch = [accepted(MessageType.LOG, "New_Node"), accepted(MessageType.PATTERN_SHARE, "New_Node")]
     with pytest.raises(ArchiveError, match="no room"):
         archive.commit(*batch)
@@ -189,6 +190,27 @@ def test_a_pattern_is_told_with_its_evidence(archive: Archive) -> None:
     assert (row["function"], row["expression"], row["unit"], row["gain"], row["uses"]) == (
         "on_hit", "mark + 1", "free", 0.01, 2,
     )  # fmt: skip
+
+
+def test_of_each_kind_the_best_patterns_are_kept_each_once_and_all_can_be_read(archive: Archive) -> None:
+    shares = [
+        accepted(MessageType.PATTERN_SHARE, seq=seq, expression=f"mark + {seq}", gain=float(seq))
+        for seq in range(1, BEST_PATTERNS_MAX + 11)
+    ]
+    archive.commit(*shares[:40])
+    archive.commit(*shares[40:])
+    archive.commit(
+        accepted(MessageType.PATTERN_SHARE, seq=200, expression="mark + 20", gain=99.0, uses=5),
+        accepted(MessageType.PATTERN_SHARE, seq=201, expression="mark + 20", gain=98.0, uses=6),
+        accepted(MessageType.PATTERN_SHARE, seq=202, expression="mark + 1", gain=1.0),
+        accepted(MessageType.PATTERN_SHARE, seq=203, kind="cpu_scheduling", gain=-5.0),
+    )
+    assert archive.count("patterns") == archive.count("messages") == BEST_PATTERNS_MAX + 14
+    best = archive.rows("SELECT expression, gain, uses FROM best_patterns WHERE kind != 'cpu_scheduling' ORDER BY 2")
+    assert len(best) == BEST_PATTERNS_MAX
+    assert best[0][:2] == ("mark + 11", 11.0)
+    assert best[-1] == ("mark + 20", 99.0, 5)
+    assert archive.one("best_patterns", kind="cpu_scheduling")["gain"] == -5.0
 
 
 def test_shared_code_is_told_with_authors_and_parents(archive: Archive) -> None:

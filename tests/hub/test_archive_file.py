@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Migrations
 
 from mqtt_hub.archive import schema
 from mqtt_hub.archive.schema import MIGRATIONS, open_archive, open_read_only
@@ -37,6 +38,38 @@ def test_what_is_in_the_archive_survives_opening_it_again(path: Path) -> None:
     db.close()
     db = open_archive(path)
     assert db.table("messages").count == 1
+    db.close()
+
+
+def test_patterns_of_an_older_archive_are_still_read_and_the_best_of_each_kind_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = Migrations("mqtt_hub.archive")
+    for migration in (schema.m0001_messages, schema.m0002_knowledge, schema.m0003_views):
+        older()(migration)
+    with monkeypatch.context() as then:
+        then.setattr(schema, "MIGRATIONS", older)
+        db = open_archive(path)
+    share = accepted(MessageType.PATTERN_SHARE)
+    db.execute("INSERT INTO nodes (id, name, role) VALUES (1, 'AI_Node_1', 'trainer')")
+    db.execute(
+        "INSERT INTO messages (node, session, seq, type, received_at, payload)"
+        " VALUES (1, 3, 7, 'PATTERN_SHARE', '', ?)",
+        (share.payload.decode(),),
+    )
+    for number in range(1, 101):
+        db.execute(
+            "INSERT INTO patterns (message, node, kind, function, expression, unit, gain, uses, workload, component)"
+            " VALUES (1, 1, 'page_replacement', 'on_hit', ?, 'free', ?, 2, '', '')",
+            (f"mark + {number % 70}", number),
+        )
+    db.conn.commit()
+    db.close()
+    db = open_archive(path)
+    assert db.execute("SELECT count(*), min(gain), max(gain) FROM best_patterns").fetchone() == (64, 37.0, 100.0)
+    assert db.execute("SELECT message, node, kind, gain, uses FROM patterns").fetchall() == [
+        (1, 1, "page_replacement", 0.01, 2)
+    ]
     db.close()
 
 

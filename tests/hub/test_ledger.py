@@ -26,7 +26,7 @@ def test_a_receipt_covers_exactly_what_is_committed(seqs: list[int], upto: int) 
         new = seq not in model
         assert ledger.claim("a", 1, seq) is (Claim.NEW if new else Claim.DUPLICATE)
         if new:
-            ledger.commit("a", 1, seq)
+            ledger.commit("a", 1, [seq])
             model.add(seq)
         receipt = ledger.receipt("a", 1)
         assert covered(receipt) == model
@@ -41,7 +41,7 @@ def test_missing_ranges_ascend_and_begin_right_after_upto(seqs: list[int]) -> No
     ledger = Ledger()
     for seq in dict.fromkeys(seqs):
         ledger.claim("a", 1, seq)
-        ledger.commit("a", 1, seq)
+        ledger.commit("a", 1, [seq])
     receipt = ledger.receipt("a", 1)
     if receipt.missing:
         assert receipt.missing[0].first == receipt.upto + 1
@@ -67,7 +67,7 @@ def test_a_restart_from_any_earlier_upto_and_what_lies_above_changes_nothing(
     for ledger in (straight, first):
         for seq in before:
             ledger.claim("a", 1, seq)
-            ledger.commit("a", 1, seq)
+            ledger.commit("a", 1, [seq])
     upto = max(0, first.upto("a", 1) - lag)
     second = Ledger()
     second.restore("a", 1, upto, {seq for seq in before if seq > upto})
@@ -75,7 +75,7 @@ def test_a_restart_from_any_earlier_upto_and_what_lies_above_changes_nothing(
     for seq in after:
         assert second.claim("a", 1, seq) is straight.claim("a", 1, seq)
         for ledger in (straight, second):
-            ledger.commit("a", 1, seq)
+            ledger.commit("a", 1, [seq])
     assert second.receipt("a", 1) == straight.receipt("a", 1)
 
 
@@ -92,7 +92,7 @@ def test_a_seq_may_be_ahead_max_beyond_the_last_gapless_one_and_no_further() -> 
 def test_a_receipt_names_64_gaps_and_covers_only_what_lies_between_them() -> None:
     seqs = SeqSet()
     for count in range(1, MISSING_RANGES_MAX + 3):
-        seqs.add(2 * count)
+        seqs.add([2 * count])
         receipt = seqs.receipt(1)
         assert len(receipt.missing) == min(count, MISSING_RANGES_MAX)
         assert receipt.highest == 2 * min(count, MISSING_RANGES_MAX)
@@ -104,7 +104,7 @@ def test_sessions_and_nodes_are_apart_and_the_newest_session_comes_first() -> No
     ledger = Ledger()
     for node, session in (("a", 1), ("a", 3), ("a", 2), ("b", 9)):
         assert ledger.claim(node, session, 1) is Claim.NEW
-        ledger.commit(node, session, 1)
+        ledger.commit(node, session, [1])
     assert ledger.sessions("a") == [3, 2, 1]
     assert ledger.sessions("nobody") == []
     assert ledger.receipt("nobody", 4) == SessionReceipt(4, 0, 0)

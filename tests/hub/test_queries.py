@@ -119,7 +119,7 @@ def test_components_come_with_verdict_and_authors_in_the_order_of_submission(arc
 
 
 def test_counts_are_of_what_is_there(archive: Archive) -> None:
-    assert queries.tally(archive.db) == {"patterns": 0, "code": 0, "active_collaborations": 0}
+    assert queries.active_collaborations(archive.db) == 0
     archive.commit(
         accepted(MessageType.PATTERN_SHARE, seq=1),
         accepted(MessageType.CODE_SHARE, seq=2),
@@ -129,7 +129,7 @@ def test_counts_are_of_what_is_there(archive: Archive) -> None:
         rejected("AI_Node_1", b"x", session=3, seq=4),
         rejected("AI_Node_1", b"x"),
     )
-    assert queries.tally(archive.db) == {"patterns": 1, "code": 1, "active_collaborations": 1}
+    assert queries.active_collaborations(archive.db) == 1
     assert queries.messages_by_type(archive.db)["LOG"] == 2
     assert queries.rejected(archive.db) == 2
     assert queries.archived_by_node(archive.db) == {"AI_Node_1": (3, 1)}
@@ -154,7 +154,7 @@ def test_a_restart_learns_of_every_session_that_has_a_message_with_and_without_a
 
 
 def test_sessions_of_a_batch_that_failed_are_known_when_it_succeeds(archive: Archive) -> None:
-    archive.db.execute("CREATE TRIGGER no BEFORE INSERT ON patterns BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    archive.db.execute("CREATE TRIGGER no BEFORE INSERT ON best_patterns BEGIN SELECT RAISE(ABORT, 'no room'); END")
     batch = [accepted(MessageType.PATTERN_SHARE, "a", session=1, seq=1)]
     with pytest.raises(ArchiveError, match="no room"):
         archive.commit(*batch)

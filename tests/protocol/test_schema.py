@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
+from typing import Annotated, Any, Literal, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt_hub.protocol.bounds import Flat, Items, Real, Text, Whole
+from mqtt_hub.protocol.bounds import Flat, Items, Real, Text, Whole, fail
+from mqtt_hub.protocol.compiled import constructor
 from mqtt_hub.protocol.errors import ProtocolError
-from mqtt_hub.protocol.schema import checker
+from mqtt_hub.protocol.schema import REMEMBERED_MAX, checker
 
 
 @dataclass(frozen=True, slots=True)
 class Inner:
     count: Annotated[int, Whole(0, 10)]
+
+
+Word = Annotated[str, Text(5, r"[a-z]+", 1, repeats=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    name: Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,64 @@ json = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
+
+
+near: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {"name": st.sampled_from(["abc", "abcde", "abcdef", "ABC", "", 5, True, ["abc"], {}, None])},
+    optional={
+        "inners": st.lists(st.fixed_dictionaries({}, optional={"count": st.integers(-1, 11) | json}), max_size=3),
+        "ratio": st.sampled_from([0, 1, -0.1, 1.1, 0.5, float("nan"), float("inf"), True, 2**70, "1"]),
+        "kind": st.sampled_from(["a", "b", "c", ["a"]]),
+        "sure": st.sampled_from([True, False, 1, 0, None]),
+        "counters": st.dictionaries(st.sampled_from(["x", "y", "z", "no key"]), st.integers(-1, 10), max_size=3) | json,
+        "unknown": json,
+    },
+)
+
+
+def slowly(value: Any) -> Outer:
+    """Check as the compiled function is to do it: one field after the other, each by its own checker."""
+    if type(value) is not dict:
+        raise fail("body", "an object", value)
+    hints, found = get_type_hints(Outer, include_extras=True), {}
+    for field in fields(Outer):
+        if field.name in value:
+            found[field.name] = checker(hints[field.name])(value[field.name], f"body.{field.name}")
+        elif field.default is MISSING:
+            raise ProtocolError(f"body.{field.name}: is missing")
+    return Outer(**found)
+
+
+@given(near | json)
+def test_the_compiled_checker_says_what_the_checkers_of_the_fields_say(value: Any) -> None:
+    def told(check: Callable[[Any], Any]) -> Any:
+        try:
+            return check(value)
+        except ProtocolError as error:
+            return str(error)
+
+    assert told(lambda value: checker(Outer)(value, "body")) == told(slowly)
+
+
+def test_what_was_found_right_once_is_remembered_and_nothing_else() -> None:
+    check = checker(Named)
+    for value in ("abc", "abc", "xyz"):
+        assert check({"name": value}, "body").name == value
+        with pytest.raises(ProtocolError):
+            check({"name": value.upper()}, "body")
+    for number in range(REMEMBERED_MAX + 10):
+        letters = "".join(chr(97 + (number // 26**place) % 26) for place in range(3))
+        assert check({"name": letters}, "body").name == letters
+    assert len(checker(Word).right) <= REMEMBERED_MAX  # type: ignore[attr-defined]
+
+
+def test_what_is_made_is_as_frozen_equal_and_hashable_as_if_its_class_had_made_it() -> None:
+    made = checker(Inner)({"count": 3}, "body")
+    assert (made, hash(made), repr(made)) == (Inner(3), hash(Inner(3)), repr(Inner(3)))
+    assert constructor(Inner)(3) == made
+    assert type(constructor(Inner)(3)) is Inner
+    with pytest.raises(FrozenInstanceError):
+        made.count = 4
 
 
 @given(json)
