@@ -175,7 +175,7 @@ class Connection(Link):
         elif isinstance(packet, Publish):
             self._on_publish(session, packet)
         elif isinstance(packet, Puback):
-            session.puback(packet.packet_id)
+            session.pubacks([packet.packet_id, *self._parser.further_pubacks()])
         elif isinstance(packet, Pubrec):
             session.pubrec(packet.packet_id)
         elif isinstance(packet, Pubcomp):

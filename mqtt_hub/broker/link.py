@@ -217,8 +217,10 @@ class Link(asyncio.Protocol):
     def write(self, *parts: bytes) -> None:
         """Send bytes at the end of this loop turn, together with all others of it."""
         self._out += parts
+        size = self._out_bytes
         for part in parts:
-            self._out_bytes += len(part)
+            size += len(part)
+        self._out_bytes = size
         if not self._flush_due:
             self._flush_due = True
             self._flush_later(self)
@@ -237,10 +239,10 @@ class Link(asyncio.Protocol):
             return
         data = b"".join(self._out)
         self._out.clear()
-        self._out_bytes = 0
+        held_back, self._out_bytes = self._out_bytes >= self._limits.outgoing_bytes_max, 0
         self._counters.bytes_out += len(data)
         self._transport.write(data)
-        if not (self._writing_paused or self._closed):
+        if held_back and not (self._writing_paused or self._closed):
             self.drained()
 
     # the end

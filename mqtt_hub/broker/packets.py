@@ -90,10 +90,13 @@ def binary(value: bytes) -> bytes:
     return len(value).to_bytes(2, "big") + value
 
 
-def publish_head(topic: bytes, payload_bytes: int, *, qos: int, retain: bool, dup: bool) -> bytes:
-    """Return the bytes of a PUBLISH up to the packet id, which alone differs between receivers (3.3)."""
-    length = 2 + len(topic) + (2 if qos else 0) + payload_bytes
-    first = 0x30 | dup << 3 | qos << 1 | retain
+def publish_head(topic: bytes, payload_bytes: int, flags: int) -> bytes:
+    """Return the bytes of a PUBLISH up to the packet id, which alone differs between receivers (3.3).
+
+    ``flags`` are those of its first byte: 8 for DUP, the QoS times 2, 1 for RETAIN.
+    """
+    length = 2 + len(topic) + (2 if flags & 6 else 0) + payload_bytes
+    first = 0x30 | flags
     if 0x80 <= length < 0x4000:  # most
         return _HEAD.pack(first, length & 0x7F | 0x80, length >> 7, len(topic)) + topic
     return bytes((first,)) + _remaining_length(length) + len(topic).to_bytes(2, "big") + topic
@@ -165,7 +168,7 @@ class Publish(NamedTuple):
     def encode(self) -> bytes:
         """Return the packet's bytes."""
         topic = self.topic.encode()
-        head = publish_head(topic, len(self.payload), qos=self.qos, retain=self.retain, dup=self.dup)
+        head = publish_head(topic, len(self.payload), self.dup << 3 | self.qos << 1 | self.retain)
         return head + (self.packet_id.to_bytes(2, "big") if self.qos else b"") + self.payload
 
 

@@ -12,12 +12,16 @@ before the body arrives, and so is a length above the bound.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from struct import iter_unpack
+
 from mqtt_hub.broker.decoders import DECODERS, why_no_packet
 from mqtt_hub.broker.packets import MalformedPacketError, Packet
 
 __all__ = ["Parser"]
 
 _LENGTH_DIGITS_MAX = 4  # 2.2.3
+_PUBACK = 0x40020000  # a PUBACK as a number: type, remaining length, and the packet id, which is not 0
 
 
 class Parser:
@@ -85,6 +89,22 @@ class Parser:
             return None
         self._at = stop
         return decode(first, chunk, body, stop)
+
+    def further_pubacks(self) -> Sequence[int]:
+        """Return the packet ids of the PUBACKs that come next without anything between them.
+
+        A reader at work says little else, so they are read at once; what is no right PUBACK is left to ``next``.
+        """
+        chunk, at = self._chunk, self._at
+        if len(chunk) - at < 4:
+            return ()
+        ids: list[int] = []
+        for (word,) in iter_unpack(">I", chunk[at : len(chunk) - (len(chunk) - at) % 4]):
+            if not _PUBACK < word <= _PUBACK | 0xFFFF:
+                break
+            ids.append(word & 0xFFFF)
+        self._at = at + 4 * len(ids)
+        return ids
 
     def _wait_for(self, packet_bytes: int) -> None:
         self._partial += self._chunk[self._at :]

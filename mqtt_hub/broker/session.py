@@ -17,13 +17,15 @@ When a client returns, what is in the window goes out again first, in the old or
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from mqtt_hub.broker.counters import Counters
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.message import Message
+from mqtt_hub.broker.outgoing import Outgoing, Outlet
 from mqtt_hub.broker.packets import Pubrel
 from mqtt_hub.broker.record import SessionRecord
 
@@ -31,38 +33,9 @@ if TYPE_CHECKING:
     from mqtt_hub.broker.delivery import Delivery
     from mqtt_hub.broker.gate import Peer
 
-__all__ = ["Outlet", "Session"]
+__all__ = ["Session"]
 
 _PACKET_ID_MAX = 0xFFFF
-
-
-class Outlet(Protocol):
-    """The connected side of a session."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether it takes messages now; if not, it calls ``Session.pump`` when it does again."""
-
-    def write(self, *parts: bytes) -> None:
-        """Send bytes with those of the same loop turn."""
-
-    def close(self, reason: str) -> None:
-        """End the connection and detach the session."""
-
-    def overflow(self) -> None:
-        """Be told that the session's queue is full because the client does not read."""
-
-
-class _InFlight:
-    """A QoS 1 or 2 message that the client has not taken over yet."""
-
-    __slots__ = ("held", "message", "qos", "released", "retain", "row")
-
-    def __init__(self, message: Message, qos: int, retain: bool, row: int) -> None:  # noqa: FBT001 — on the hot path
-        self.message, self.qos, self.retain = message, qos, retain
-        self.row = row  # on disk, 0 for none
-        self.held = False  # it may not go out before it is on disk
-        self.released = False  # PUBREC has come, PUBREL is out
 
 
 class Session:
@@ -100,10 +73,10 @@ class Session:
         self.received: dict[int, Delivery | None] = {}  # QoS 2 packet ids until their PUBREL
         self.restored: set[int] = set()  # those of before a restart: routed, perhaps not consumed
         self._limits, self._counters = limits, counters
-        self._inflight: dict[int, _InFlight] = {}
+        self._inflight: dict[int, Outgoing] = {}
         self._last_packet_id = 0
         self._resend: deque[int] = deque()
-        self._queue: deque[tuple[Message, int, bool, int]] = deque()  # …, retain, row on disk
+        self._queue: deque[Outgoing] = deque()
         self._queue_bytes = 0
         self._backlog: deque[tuple[Message, bool]] = deque()
         self._backlog_bytes = 0
@@ -145,12 +118,13 @@ class Session:
         self, message: Message, qos: int, *, retain: bool, row: int, packet_id: int | None, released: bool
     ) -> None:
         """Take back a message from disk, in the old order; call ``trim`` after the last."""
+        item = Outgoing(message, qos, retain, row)
         if packet_id is None:
-            self._queue.append((message, qos, retain, row))
+            self._queue.append(item)
             self._queue_bytes += message.size_bytes
             return
-        sent = self._inflight[packet_id] = _InFlight(message, qos, retain, row)
-        sent.released = released
+        self._inflight[packet_id] = item
+        item.released = released
         self._last_packet_id = packet_id
 
     def erase(self) -> None:
@@ -160,8 +134,7 @@ class Session:
             self.record = None
 
     def _rows(self) -> Iterator[tuple[int, Message]]:
-        yield from ((sent.row, sent.message) for sent in self._inflight.values())
-        yield from ((row, message) for message, _, _, row in self._queue)
+        yield from ((item.row, item.message) for item in chain(self._inflight.values(), self._queue))
 
     def deliver(self, message: Message, qos: int, *, retain: bool = False) -> None:
         """Send a message now or when the client takes it; within the bounds of ``Limits``."""
@@ -171,7 +144,7 @@ class Session:
                 return
             if outlet.ready and not self._backlog:
                 self._counters.messages_out += 1
-                outlet.write(message.head(0, retain=retain), message.payload)
+                outlet.write(message.head(0, retain), message.payload)
             else:
                 self._put_back(message, retain=retain)
         elif (
@@ -181,7 +154,7 @@ class Session:
             and len(self._inflight) < self._limits.inflight_messages_max
             and outlet.ready
         ):
-            self._launch(outlet, message, qos, retain=retain)
+            self._launch(outlet, Outgoing(message, qos, retain, 0))
         else:
             self._enqueue(message, qos, retain=retain)
 
@@ -196,19 +169,26 @@ class Session:
             message, retain = self._backlog.popleft()
             self._backlog_bytes -= message.size_bytes
             self._counters.messages_out += 1
-            outlet.write(message.head(0, retain=retain), message.payload)
+            outlet.write(message.head(0, retain), message.payload)
         if self._resend:
             return
-        while self._queue and outlet.ready and len(self._inflight) < self._limits.inflight_messages_max:
-            message, qos, retain, row = self._queue.popleft()
-            self._queue_bytes -= message.size_bytes
-            self._launch(outlet, message, qos, retain=retain, row=row)
+        queue, inflight, window = self._queue, self._inflight, self._limits.inflight_messages_max
+        while queue and len(inflight) < window and outlet.ready:
+            item = queue.popleft()
+            self._queue_bytes -= item.message.size_bytes
+            self._launch(outlet, item)
 
-    def puback(self, packet_id: int) -> None:
-        """Take a QoS 1 message out of the window; an unknown id is ignored."""
-        sent = self._inflight.get(packet_id)
-        if sent is not None and sent.qos == 1:
-            self._done(packet_id, sent)
+    def pubacks(self, packet_ids: Iterable[int]) -> None:
+        """Take QoS 1 messages out of the window, then send on; unknown ids are ignored."""
+        inflight, record = self._inflight, self.record
+        for packet_id in packet_ids:
+            sent = inflight.get(packet_id)
+            if sent is not None and sent.qos == 1:
+                del inflight[packet_id]
+                if record is not None:
+                    record.drop(sent.row, sent.message)
+        if self._queue:
+            self.pump()
 
     def pubrec(self, packet_id: int) -> None:
         """Release a QoS 2 message; an unknown id is released too, so that the client forgets it."""
@@ -230,41 +210,35 @@ class Session:
         """Take a released QoS 2 message out of the window; an unknown id is ignored."""
         sent = self._inflight.get(packet_id)
         if sent is not None and sent.released:
-            self._done(packet_id, sent)
+            del self._inflight[packet_id]
+            if self.record is not None:
+                self.record.drop(sent.row, sent.message)
+            if self._queue:
+                self.pump()
 
-    def _done(self, packet_id: int, sent: _InFlight) -> None:
-        del self._inflight[packet_id]
-        if self.record is not None:
-            self.record.drop(sent.row, sent.message)
-        if self._queue:
-            self.pump()
-
-    def _launch(self, outlet: Outlet, message: Message, qos: int, *, retain: bool, row: int = 0) -> None:
-        packet_id = self._last_packet_id
-        while True:  # ends: the window is far smaller than the range of packet ids
+    def _launch(self, outlet: Outlet, item: Outgoing) -> None:
+        inflight, packet_id, message = self._inflight, self._last_packet_id % _PACKET_ID_MAX + 1, item.message
+        while packet_id in inflight:  # ends: the window is far smaller than the range of packet ids
             packet_id = packet_id % _PACKET_ID_MAX + 1
-            if packet_id not in self._inflight:
-                break
         self._last_packet_id = packet_id
-        record = self.record
-        if record is not None:
-            if row:
-                record.change(row, message, qos, retain=retain, packet_id=packet_id)
+        inflight[packet_id] = item
+        if self.record is not None:
+            if item.row:
+                self.record.change(item.row, message, item.qos, retain=item.retain, packet_id=packet_id)
             else:
-                row = record.keep(message, qos, retain=retain, packet_id=packet_id)
-        sent = self._inflight[packet_id] = _InFlight(message, qos, retain, row)
-        if record is not None and qos == 2:
-            sent.held = True
-            record.after_commit(partial(self._launch_held, packet_id, sent))
-            return
+                item.row = self.record.keep(message, item.qos, retain=item.retain, packet_id=packet_id)
+            if item.qos == 2:
+                item.held = True
+                self.record.after_commit(partial(self._launch_held, packet_id, item))
+                return
         self._counters.messages_out += 1
-        outlet.write(message.head(qos, retain=retain), packet_id.to_bytes(2, "big"), message.payload)
+        outlet.write(message.head(item.qos, item.retain), packet_id.to_bytes(2, "big"), message.payload)
 
-    def _launch_held(self, packet_id: int, sent: _InFlight) -> None:
+    def _launch_held(self, packet_id: int, sent: Outgoing) -> None:
         sent.held = False
         if self._inflight.get(packet_id) is sent and self.outlet is not None:
             self._counters.messages_out += 1
-            head = sent.message.head(2, retain=sent.retain)
+            head = sent.message.head(2, sent.retain)
             self.outlet.write(head, packet_id.to_bytes(2, "big"), sent.message.payload)
 
     def _send_again(self, outlet: Outlet, packet_id: int) -> None:
@@ -274,13 +248,13 @@ class Session:
         if sent.released:
             outlet.write(Pubrel(packet_id).encode())
         else:
-            head = sent.message.head(sent.qos, retain=sent.retain, dup=True)
+            head = sent.message.head(sent.qos, sent.retain, dup=True)
             outlet.write(head, packet_id.to_bytes(2, "big"), sent.message.payload)
 
     def _enqueue(self, message: Message, qos: int, *, retain: bool) -> None:
         limits = self._limits
         row = 0 if self.record is None else self.record.keep(message, qos, retain=retain)
-        self._queue.append((message, qos, retain, row))
+        self._queue.append(Outgoing(message, qos, retain, row))
         self._queue_bytes += message.size_bytes
         if len(self._queue) <= limits.queue_messages_max and self._queue_bytes <= limits.queue_bytes_max:
             return
@@ -292,11 +266,11 @@ class Session:
         """Drop the oldest queued messages beyond the bounds."""
         limits = self._limits
         while len(self._queue) > limits.queue_messages_max or self._queue_bytes > limits.queue_bytes_max:
-            message, _, _, row = self._queue.popleft()
-            self._queue_bytes -= message.size_bytes
+            item = self._queue.popleft()
+            self._queue_bytes -= item.message.size_bytes
             self._counters.dropped_queue_full += 1
             if self.record is not None:
-                self.record.drop(row, message)
+                self.record.drop(item.row, item.message)
 
     def _put_back(self, message: Message, *, retain: bool) -> None:
         self._backlog.append((message, retain))

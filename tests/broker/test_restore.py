@@ -58,7 +58,7 @@ class Life:
             "unsubscribe": lambda: exchange.unsubscribe(session, [f"t{value % 2}"]),
             "publish": lambda: exchange.route(Message(f"t{value % 2}", b"%d" % count, qos=2)),
             "retain": lambda: exchange.route(Message(f"t{value % 3}", b"r" * (number % 2), qos=1, retain=True)),
-            "puback": lambda: session.puback(packet_id),
+            "puback": lambda: session.pubacks([packet_id]),
             "pubrec": lambda: session.pubrec(packet_id),
             "pubcomp": lambda: session.pubcomp(packet_id),
             "leave": lambda: exchange.leave(session, 0.0),
@@ -81,7 +81,7 @@ class Life:
         sessions = {
             key: (
                 session.subscriptions,
-                [(message.topic, message.payload, qos) for message, qos, _, _ in session._queue],
+                [(item.message.topic, item.message.payload, item.qos) for item in session._queue],
                 {i: (sent.message.payload, sent.qos, sent.released) for i, sent in session._inflight.items()},
             )
             for key, session in self.exchange.sessions.items()
