@@ -144,7 +144,6 @@ class Connection(Link):
     def _open(self, connect: Connect, peer: Peer) -> None:
         opened = self._exchange.open_session(peer, clean=connect.clean_session)
         if opened is None:
-            self._counters.sessions_refused += 1
             raise RefusedError(ReturnCode.SERVER_UNAVAILABLE, "too many sessions")
         session, present = opened
         self._session, self._will = session, connect.will

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, fields
 
-__all__ = ["Counters"]
+__all__ = ["Counters", "take_one"]
+
+
+def take_one(counter: Counter[str], key: str) -> None:
+    """Count one less of a key, and forget it with its last: what is counted by name must not keep the names."""
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
 
 
 @dataclass(slots=True)
@@ -19,6 +27,7 @@ class Counters:
     logins_refused: int = 0
     logins_delayed: int = 0  # refused unverified: too many failures before
     sessions_refused: int = 0  # above sessions_max
+    sessions_refused_account: int = 0  # above sessions_per_account_max
     wills_refused: int = 0
     malformed: int = 0
     keep_alive_expired: int = 0

@@ -12,9 +12,10 @@ receivers or, while a plugin has to be asked, none yet.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 
-from mqtt_hub.broker.counters import Counters
+from mqtt_hub.broker.counters import Counters, take_one
 from mqtt_hub.broker.gate import Gate, Peer, Question, UndecidedError
 from mqtt_hub.broker.identity import Action
 from mqtt_hub.broker.limits import Limits
@@ -42,6 +43,7 @@ class Exchange:
         self.limits = limits
         self.counters = counters
         self.sessions: dict[Hashable, Session] = {}
+        self._owned: Counter[str] = Counter()  # persistent sessions by account
         self.subscriptions: SubscriptionTrie[Session] = SubscriptionTrie()
         self.retained = Retained(limits)
         self._routes: dict[str, Receivers] = {}
@@ -54,7 +56,7 @@ class Exchange:
     # sessions
 
     def open_session(self, peer: Peer, *, clean: bool) -> tuple[Session, bool] | None:
-        """Return the peer's session and whether it was there before (3.2.2.2); None above the bound.
+        """Return the peer's session and whether it was there before (3.2.2.2); None above a bound, counted.
 
         An older connection of the same session is ended first, its will fires (3.1.4).
         """
@@ -69,12 +71,28 @@ class Exchange:
         if old is not None:
             self._routes.clear()  # what the account may receive is decided anew for each connection
             return old, True
-        if len(self.sessions) >= self.limits.sessions_max:
+        if not self.has_room(peer.account.name, persistent=not clean):
             return None
         record = None if clean or self.store is None else SessionRecord(self.store, self.store.new_id())
         session = Session(peer, persistent=not clean, limits=self.limits, counters=self.counters, record=record)
-        self.sessions[peer.key] = session
+        self.add(session)
         return session, False
+
+    def has_room(self, account: str, *, persistent: bool) -> bool:
+        """Say whether another session may be kept, for this account too; count it if not."""
+        if len(self.sessions) >= self.limits.sessions_max:
+            self.counters.sessions_refused += 1
+            return False
+        if persistent and account and self._owned[account] >= self.limits.sessions_per_account_max:
+            self.counters.sessions_refused_account += 1
+            return False
+        return True
+
+    def add(self, session: Session) -> None:
+        """Take up a session that is new, or back from disk."""
+        self.sessions[session.key] = session
+        if session.persistent:
+            self._owned[session.peer.account.name] += 1
 
     def leave(self, session: Session, now_s: float) -> None:
         """Detach a session from its ended connection; a clean session ends with it."""
@@ -91,6 +109,8 @@ class Exchange:
         self._routes.clear()
         if self.sessions.get(session.key) is session:
             del self.sessions[session.key]
+            if session.persistent:
+                take_one(self._owned, session.peer.account.name)
 
     def expire(self, now_s: float) -> None:
         """Forget the sessions that have been away for too long."""

@@ -42,6 +42,7 @@ class Limits:
     topic_bytes_max                PUBLISH: refused, acknowledged, counted; SUBSCRIBE: return code 0x80
     topic_levels_max               the same
     sessions_max                   CONNECT of a new session: return code 3 (server unavailable)
+    sessions_per_account_max       CONNECT of a further persistent session: the same; anonymous clients are no account
     session_expiry_s               a session disconnected for that long is forgotten
     subscriptions_per_session_max  SUBSCRIBE: return code 0x80
     inflight_messages_max          further QoS 1 and 2 messages wait in the session's queue
@@ -81,6 +82,7 @@ class Limits:
     topic_bytes_max: int = _KIB
     topic_levels_max: int = 64
     sessions_max: int = 20_000
+    sessions_per_account_max: int = 256
     session_expiry_s: float = 7 * 24 * 3600.0
     subscriptions_per_session_max: int = 10_000
     inflight_messages_max: int = 256

@@ -15,6 +15,7 @@ from functools import partial
 from amqtt.events import BrokerEvents
 
 from mqtt_hub.broker.connection import Connection
+from mqtt_hub.broker.counters import take_one
 from mqtt_hub.broker.delivery import AckWindow, Deliveries
 from mqtt_hub.broker.exchange import Exchange
 from mqtt_hub.broker.flusher import Flusher
@@ -102,9 +103,9 @@ class Reception:
         if connection not in self.connections:
             return
         del self.connections[connection]
-        _take_one(self._by_address, address_group(connection.remote[0]))
+        take_one(self._by_address, address_group(connection.remote[0]))
         if connection.peer is not None and connection.peer.account.name:
-            _take_one(self._by_account, connection.peer.account.name)
+            take_one(self._by_account, connection.peer.account.name)
 
     async def admit(self, connect: Connect, remote: tuple[str, int], listener: str) -> Peer:
         """Return who this CONNECT is; no session is touched (defects S1, S4).
@@ -230,9 +231,3 @@ class Reception:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
         await self._bridge.finish()
-
-
-def _take_one(counter: Counter[str], key: str) -> None:
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]

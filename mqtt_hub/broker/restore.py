@@ -58,16 +58,15 @@ class _Restoring:
 
     def sessions(self) -> None:
         """Restore them all, and drop what belongs to none."""
-        limits = self._exchange.limits
         for row, account, role, client_id, left_at in self._rows:
             peer = _peer(account, role, client_id, self._role_of)
-            if peer is None or len(self._exchange.sessions) >= limits.sessions_max:
+            if peer is None or not self._exchange.has_room(account, persistent=True):
                 self._store.delete("sessions", (row,))
                 continue
             session = self._session(row, peer)
             away_s = 0.0 if left_at is None else max(self._store.clock() - left_at, 0.0)
             session.disconnected_at_s = self._now_s - away_s
-            self._exchange.sessions[session.key] = session
+            self._exchange.add(session)
         for table, key_columns in (("subscriptions", 2), ("received", 2), ("outgoing", 1)):
             for rows in self._of[table].values():
                 for row in rows:

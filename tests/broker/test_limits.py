@@ -163,6 +163,25 @@ def test_sessions_above_the_bound_are_refused_until_one_ends() -> None:
             assert running.counters()["sessions_refused"] == 1
 
 
+def test_persistent_sessions_of_an_account_above_the_bound_are_refused_until_one_is_forgotten() -> None:
+    exchange = Exchange(PluginGate(None, 1), Limits(sessions_per_account_max=2), Counters())
+
+    def opened(account: str, client_id: str, *, clean: bool = False) -> bool:
+        return exchange.open_session(Peer(Account(account, ""), client_id), clean=clean) is not None
+
+    assert opened("node", "a")
+    assert opened("node", "b")
+    assert not opened("node", "c")
+    assert exchange.counters.sessions_refused_account == 1
+    assert opened("node", "a"), "an old session is no new one"
+    assert opened("node", "c", clean=True), "what ends with its connection is bounded by the connections"
+    assert opened("other", "a")
+    assert all(opened("", f"anonymous{number}") for number in range(3))
+    assert opened("node", "b", clean=True), "the persistent one is forgotten"
+    assert opened("node", "d")
+    assert not opened("node", "e")
+
+
 def test_sessions_that_are_away_for_too_long_are_forgotten() -> None:
     exchange = Exchange(PluginGate(None, 1), Limits(session_expiry_s=100.0), Counters())
     opened = exchange.open_session(Peer(Account("node", ""), "node"), clean=False)
