@@ -50,6 +50,7 @@ tls_key = {tls_key}            # its key
 tls_ca = {tls_ca}             # what this machine's own tools trust; empty: tls/ca.pem, or the system's for your own
 tls_client_ca = {tls_client_ca}      # clients must show a certificate of this authority, e.g. "tls/ca.pem"; empty: none
 websocket_port = {websocket_port}      # MQTT over WebSocket (over TLS with tls = true) for browsers; 0: none
+unix_socket = {unix_socket}        # MQTT over a Unix socket of this path, for this user's programs; empty: none
 
 [limits]                # bounds of the embedded broker: docs/broker.md lists them all with their defaults
 """
@@ -69,6 +70,7 @@ class Config:
     tls_ca: str = ""
     tls_client_ca: str = ""
     websocket_port: int = 0
+    unix_socket: str = ""
     limits: Limits = field(default_factory=Limits)
 
     @property

@@ -78,6 +78,7 @@ class CollaborativeKernelHub:
             state=home.broker_path,
             tls=home.tls_files(config),
             websocket_port=config.websocket_port,
+            unix_socket=home.path / config.unix_socket if config.unix_socket else None,
         )
         self._sorter = Sorter(self._registry, self._ledger, role_of=self._role_of, prefix=config.prefix)
         self._desk = Desk(

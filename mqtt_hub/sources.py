@@ -63,9 +63,10 @@ class EmbeddedSource:
         state: Path | None = None,
         tls: TlsFiles | None = None,
         websocket_port: int = 0,
+        unix_socket: Path | None = None,
     ) -> None:
         self._host, self._port, self._limits, self._state = host, port, limits, state
-        self._tls, self._websocket_port = tls, websocket_port
+        self._tls, self._websocket_port, self._unix_socket = tls, websocket_port, unix_socket
         self._accounts = accounts
         self._prefix = prefix
         self._broker: HubBroker | None = None
@@ -85,6 +86,7 @@ class EmbeddedSource:
             limits=self._limits,
             state=None if self._state is None else StateFile(self._state),
             role_of=self._role_of,
+            unix_socket=self._unix_socket,
         )
         await self._broker.start()
 

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mqtt_hub.accounts import Accounts
-from mqtt_hub.home import Home, write_private
+from mqtt_hub.home import Config, Home, write_private
 from mqtt_hub.protocol.codec import stamp
 from mqtt_hub.protocol.errors import (
     AccessDeniedError,
@@ -25,7 +26,7 @@ from mqtt_hub.protocol.errors import (
     MqttHubError,
 )
 
-__all__ = ["Child", "NodePlan", "Supervisor", "enlist"]
+__all__ = ["Child", "NodePlan", "Supervisor", "enlist", "shown_certificate"]
 
 BACKOFF_S_MAX = 30.0
 CALM_S = 60.0  # a node that ran so long starts its back-off anew
@@ -104,6 +105,27 @@ def enlist(home: Home, plans: list[NodePlan]) -> None:
         except OSError as error:
             raise ConfigurationError(f"{directory}: {error.strerror}", hint="this user must own the home") from error
     accounts.close()
+
+
+def shown_certificate(home: Home, config: Config, name: str) -> tuple[str, ...]:
+    """Return the options with which a node shows a certificate, where the hub asks for one; none where it does not.
+
+    A certificate of the home's own authority is made where there is none; raises `ConfigurationError` where the
+    authority is another's and has given none.
+    """
+    certificate = home.shown_certificate(config, name)
+    if certificate is None:
+        return ()
+    if not certificate.exists():
+        if home.path / config.tls_client_ca != home.tls / "ca.pem":
+            raise ConfigurationError(
+                f"{config.tls_client_ca} wants certificates, and there is no {certificate}",
+                hint=f"put the certificate of {name} there, and its key beside it",
+            )
+        from mqtt_hub.certificates import Authority  # noqa: PLC0415 — slow to import, and rarely needed
+
+        Authority(home.tls, now=dt.datetime.now(dt.UTC)).issue_client(name)
+    return ("--certificate", str(certificate), "--key", str(certificate.with_suffix(".key")))
 
 
 class Supervisor:

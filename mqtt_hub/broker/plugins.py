@@ -68,7 +68,7 @@ class PluginBridge:
     async def authenticate(self, profile: Any, listener: str) -> Account | None:
         """Ask the auth plugins: refused unless one says yes and none says no."""
         if profile is None or not await self._broker._authenticate(  # noqa: SLF001 — the way amqtt's broker asks
-            profile, self._broker.listeners_config[listener]
+            profile, self._broker.listeners_config.get(listener)
         ):
             return None
         anonymous = profile.is_anonymous or profile.username is None

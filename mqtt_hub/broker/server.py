@@ -16,24 +16,22 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-import os
-import ssl
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from amqtt.broker import Broker
-from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
+from amqtt.contexts import BrokerConfig
 from amqtt.errors import BrokerError
 from amqtt.events import BrokerEvents
 
-from mqtt_hub.broker.connection import Connection
 from mqtt_hub.broker.counters import Counters
 from mqtt_hub.broker.delivery import Consumer, Deliveries
 from mqtt_hub.broker.exchange import Exchange
 from mqtt_hub.broker.gate import Gate, PluginGate, RuleGate
 from mqtt_hub.broker.identity import Authenticator, May
 from mqtt_hub.broker.limits import Limits
+from mqtt_hub.broker.listening import ListeningBroker
 from mqtt_hub.broker.memory import give_back
 from mqtt_hub.broker.message import Message
 from mqtt_hub.broker.plugins import PluginBridge
@@ -42,17 +40,15 @@ from mqtt_hub.broker.restore import RoleOf, restore
 from mqtt_hub.broker.state_file import StateFile
 from mqtt_hub.broker.store import Store
 from mqtt_hub.broker.tls import ServerCertificate
-from mqtt_hub.broker.websocket import WebSocketTransport
 from mqtt_hub.protocol.errors import ConfigurationError, MqttHubError
 
 __all__ = ["HubBroker"]
 
 _LOG = logging.getLogger("mqtt_hub.broker")
 _HOUSEKEEPING_INTERVAL_S = 10.0
-_BACKLOG = 4_096  # connections that the system holds until they are accepted: a fleet that returns all at once
 
 
-class HubBroker(Broker):
+class HubBroker(ListeningBroker):
     """An MQTT 3.1.1 broker inside this process; make it within a running event loop.
 
     ``config`` is amqtt's (a dict or a BrokerConfig); a dict without ``plugins`` loads none, and then nobody
@@ -60,7 +56,8 @@ class HubBroker(Broker):
     ``authenticate`` of the auth plugins, ``may`` of the topic plugins. ``consumer`` gets every message that a
     client sends. ``state`` is where persistent sessions and retained messages survive this process (the broker
     closes it); ``role_of`` says at the start which of its accounts may still connect, and needs ``may``, for
-    plugins judge only who is connected. The callbacks tell who comes and goes. All are called on the loop's
+    plugins judge only who is connected. ``unix_socket`` is where to listen too, for this user alone. The callbacks
+    tell who comes and goes. All are called on the loop's
     thread; one that raises ends the connection that it was called for.
     """
 
@@ -76,6 +73,7 @@ class HubBroker(Broker):
         on_disconnected: Left | None = None,
         state: StateFile | None = None,
         role_of: RoleOf | None = None,
+        unix_socket: Path | None = None,
     ) -> None:
         super().__init__({"plugins": {}, **copy.deepcopy(config)} if isinstance(config, dict) else config)
         limits = limits or Limits()
@@ -103,6 +101,7 @@ class HubBroker(Broker):
             on_disconnected=on_disconnected,
         )
         self._certificates: list[ServerCertificate] = []
+        self._unix_socket, self._unix_server = unix_socket, None
         self._housekeeping: asyncio.TimerHandle | None = None
         self._crowd, self._crowded = (0, 0), False  # connections in all and now; whether they have changed
 
@@ -120,7 +119,7 @@ class HubBroker(Broker):
             self._reception.connections_max[name] = max(listener.max_connections, 0)
         try:
             self._restore()
-            await self._start_listeners()
+            await self._listen()
         except (OSError, BrokerError, OverflowError, MqttHubError) as error:
             await self._close_listeners()
             if self._store is not None:
@@ -137,8 +136,7 @@ class HubBroker(Broker):
         self.transitions.shutdown()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
-        for server in self._servers.values():
-            server.instance.close()
+        self._stop_listening()
         await self._reception.close()
         await self._close_listeners()
         if self._store is not None:
@@ -151,64 +149,6 @@ class HubBroker(Broker):
         if self._store is not None:
             for peer, will in restore(self._exchange, self._store, self._role_of, now_s=self._loop.time()):
                 self._reception.fire_will(peer, will)
-
-    def _create_ssl_context(self, listener: ListenerConfig) -> ssl.SSLContext:
-        """Return the context of a TLS listener, which takes up changed files; ``cafile`` makes clients show theirs."""
-        if listener.certfile is None or listener.keyfile is None:
-            raise ConfigurationError("a TLS listener needs certfile and keyfile")
-        certificate = ServerCertificate(listener.certfile, listener.keyfile, listener.cafile)
-        self._certificates.append(certificate)
-        return certificate.context
-
-    async def _create_server_instance(
-        self,
-        listener_name: str,
-        listener_type: ListenerType,
-        address: str | None,
-        port: int,
-        ssl_context: ssl.SSLContext | None,
-    ) -> Any:
-        """Let our connections answer a TCP listener (amqtt's own parses one packet per task)."""
-        if listener_type != ListenerType.TCP:
-            return await super()._create_server_instance(listener_name, listener_type, address, port, ssl_context)
-        handshake_s = self._exchange.limits.connect_timeout_s if ssl_context else None
-        return await self._loop.create_server(
-            partial(Connection, self._reception, listener_name),
-            address,
-            port,
-            reuse_address=True,
-            backlog=_BACKLOG,
-            ssl=ssl_context,
-            ssl_handshake_timeout=handshake_s,
-        )
-
-    async def ws_connected(self, websocket: Any, listener_name: str) -> None:
-        """Serve a WebSocket listener's connection."""
-        await WebSocketTransport(websocket, Connection(self._reception, listener_name)).run()
-
-    async def external_connected(self, reader: Any, writer: Any, listener_name: str) -> None:
-        """Refuse: amqtt's own handling of streams must never be reached (docs/broker.md)."""
-        del reader
-        await writer.close()
-        raise ConfigurationError(f"listener {listener_name}: external listeners are not supported")
-
-    async def _close_listeners(self) -> None:
-        for server in self._servers.values():
-            server.instance.close()
-            try:
-                await asyncio.wait_for(server.instance.wait_closed(), self._exchange.limits.shutdown_timeout_s)
-            except TimeoutError:
-                _LOG.warning("listener %s did not close in time", server.listener_name)
-        self._servers.clear()
-
-    def _why_not_listening(self, error: Exception) -> ConfigurationError:
-        binds = ", ".join(str(listener.bind) for listener in self.listeners_config.values())
-        code = error.errno if isinstance(error, OSError) else None
-        why = os.strerror(code) if code and code > 0 else str(error)
-        return ConfigurationError(
-            f"the broker cannot listen on {binds}: {why}",
-            hint="choose another port, or stop the program that uses this one",
-        )
 
     def _keep_house(self) -> None:
         """Forget sessions and failed logins of long ago, take up new certificates, give memory back after a crowd."""

@@ -18,7 +18,7 @@ from mqtt_hub.home import DEFAULT_PORT, Home
 from mqtt_hub.live import LiveLines, node_line
 from mqtt_hub.protocol.log import log_to
 from mqtt_hub.serve import serve as serve_hub
-from mqtt_hub.spawn import NodePlan, Supervisor, enlist
+from mqtt_hub.spawn import NodePlan, Supervisor, enlist, shown_certificate
 
 __all__ = ["broker", "demo", "serve", "spawn"]
 
@@ -91,8 +91,11 @@ def spawn(
     stem = name or {"trainer": "AI_Node", "validator": "Validator"}[role]
     budget = ("--evaluations", str(evaluations)) if evaluations and role == "trainer" else ()
     plans = [
-        NodePlan(f"{stem}_{number}", role, specialization, ("--seed", str(seed + number), *budget))
+        NodePlan(
+            node, role, specialization, ("--seed", str(seed + number), *budget, *shown_certificate(home, config, node))
+        )
         for number, specialization in zip(range(1, nodes + 1), cycle(specializations), strict=False)
+        for node in [f"{stem}_{number}"]
     ]
     enlist(home, plans)
     supervisor = Supervisor(

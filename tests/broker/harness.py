@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -120,9 +121,15 @@ class ClosedError(AssertionError):
 class Client:
     """A scripted MQTT client on a blocking socket. Leaving its context drops the connection without DISCONNECT."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, where: int | Path) -> None:
+        """Connect to a port of loopback, or a Unix socket."""
+        if isinstance(where, Path):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(DEADLINE_S)
+            self.socket.connect(str(where))
+        else:
+            self.socket = socket.create_connection(("127.0.0.1", where), DEADLINE_S)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._parser = Parser(PACKET_BYTES_MAX)
         self._packet_id = 0
         self._passed_over: list[Packet] = []
@@ -222,9 +229,9 @@ class Client:
         return [packet for packet in self.heard() if isinstance(packet, Publish)]
 
 
-def connected(port: int, client_id: str, **options: Any) -> Client:
+def connected(where: int | Path, client_id: str, **options: Any) -> Client:
     """Return a client that has been let in."""
-    client = Client(port)
+    client = Client(where)
     assert client.connect(client_id, **options).code == 0
     return client
 

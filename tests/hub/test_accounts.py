@@ -237,3 +237,29 @@ def test_no_error_and_no_record_shows_a_token(accounts: Accounts, other: Account
         book.verify("a", b"wrong" + token.encode())
     assert token not in str(caught.value)
     assert token not in repr(book.get("a"))
+
+
+def test_a_token_is_recalled_only_after_it_was_verified_and_no_other_is(accounts: Accounts) -> None:
+    token = accounts.add("node", "trainer", "", NOW).encode()
+    book = AccountBook(accounts)
+    assert book.recall("node", token) is None
+    book.verify("node", token)
+    assert book.recall("node", token) == book.get("node")
+    for other in (b"", token[:-1], token + b"x", b"another"):
+        assert book.recall("node", other) is None
+    assert book.recall("nobody", token) is None
+
+
+def test_what_was_recalled_is_forgotten_with_a_rotation_and_with_a_revocation(path: Path, accounts: Accounts) -> None:
+    token = accounts.add("node", "trainer", "", NOW).encode()
+    book = AccountBook(Accounts(path))
+    book.verify("node", token)
+    rotated = accounts.rotate("node").encode()
+    assert book.refresh() == ["node"]
+    assert book.recall("node", token) is None
+    book.verify("node", rotated)
+    assert book.recall("node", rotated) is not None
+    accounts.revoke("node", NOW)
+    assert book.refresh() == ["node"]
+    assert book.recall("node", rotated) is None
+    book.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import signal
@@ -9,12 +10,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mqtt_hub.accounts import Accounts
+from mqtt_hub.certificates import Authority
 from mqtt_hub.home import Home
+from mqtt_hub.protocol.errors import ConfigurationError
+from mqtt_hub.spawn import shown_certificate
 from tests.node.fleet import (
     DEADLINE_S,
     ROOT,
@@ -123,6 +128,27 @@ def test_with_a_budget_the_supervisor_ends_when_all_are_done(home: Home) -> None
     with spawned(home, "--evaluations", "50") as supervisor:
         _output, errors = supervisor.communicate(timeout=DEADLINE_S)
         assert (supervisor.returncode, errors) == (0, b"")
+
+
+def test_nodes_show_a_certificate_where_the_hub_asks_for_one(home: Home) -> None:
+    authority = Authority(home.tls, now=dt.datetime.now(dt.UTC))
+    authority.issue_server(("hub.test",))
+    settings = home.config_path.read_text().replace("tls = false", "tls = true")
+    home.config_path.write_text(settings.replace('tls_client_ca = ""', 'tls_client_ca = "tls/ca.pem"'))
+    with Hub(home), spawned(home, "--evaluations", "1") as supervisor:
+        _output, errors = supervisor.communicate(timeout=DEADLINE_S)
+        assert (supervisor.returncode, errors) == (0, b"")
+    assert accepted(home)
+    own = {name: (home.tls / f"{name}.pem").read_bytes() for name in NAMES}
+    assert shown_certificate(home, home.config(), NAMES[0])[1] == str(home.tls / f"{NAMES[0]}.pem")
+    assert (home.tls / f"{NAMES[0]}.pem").read_bytes() == own[NAMES[0]], "it is made once"
+
+
+def test_where_another_authority_is_asked_for_a_node_without_its_certificate_is_told_of(home: Home) -> None:
+    config = replace(home.config(), tls=True, tls_client_ca="elsewhere/ca.pem")
+    with pytest.raises(ConfigurationError, match=r"AI_Node_1\.pem"):
+        shown_certificate(home, config, NAMES[0])
+    assert shown_certificate(home, home.config(), NAMES[0]) == ()
 
 
 @pytest.mark.usefixtures("hub")
