@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mqtt_hub.broker import decoders
 from mqtt_hub.broker.packets import (
     PROTOCOL_LEVEL,
     Connack,
@@ -217,3 +218,52 @@ encoders: list[Callable[[], bytes]] = [lambda: text("x" * 65_536), lambda: binar
 def test_a_string_of_more_than_65535_bytes_is_not_encoded(encode: Callable[[], bytes]) -> None:
     with pytest.raises(OverflowError):
         encode()
+
+
+def everything(stream: bytes, step: int, *, runs: bool) -> list[Packet]:
+    """Return what a stream says, PUBACKs in a row taken at once or each by itself, until it is malformed."""
+    parser, said = Parser(PACKET_BYTES_MAX), []
+    with suppress(MalformedPacketError):
+        for at in range(0, len(stream), step):
+            parser.feed(stream[at : at + step])
+            while (packet := parser.next()) is not None:
+                said.append(packet)
+                if runs and isinstance(packet, Puback):
+                    said += [Puback(packet_id) for packet_id in parser.further_pubacks()]
+    return said
+
+
+RIGHT: list[Packet] = [
+    Puback(1), Puback(65_535), Puback(2), Publish("a", b"\x40\x02\x00\x01", 1, packet_id=3), Pubrec(4), Pingreq(),
+]  # fmt: skip
+pieces = st.sampled_from(
+    [packet.encode() for packet in RIGHT] + [b"\x40\x02\x00\x00", b"\x40\x82\x00\x00\x01", b"\x40"]
+)
+
+
+@modest
+@given(st.lists(pieces, max_size=12).map(b"".join), st.integers(1, 60))
+def test_pubacks_in_a_row_are_the_same_at_once_as_one_by_one(stream: bytes, step: int) -> None:
+    assert everything(stream, step, runs=True) == everything(stream, step, runs=False)
+
+
+def test_topics_found_right_are_remembered_within_bounds_and_wrong_ones_are_refused_every_time() -> None:
+    def read(topic: bytes) -> Packet | None:
+        parser = Parser(PACKET_BYTES_MAX)
+        parser.feed(b"\x30" + bytes([2 + len(topic), 0, len(topic)]) + topic)
+        return parser.next()
+
+    for number in range(decoders._TOPICS_MAX + 10):
+        assert read(b"t%d" % number) == Publish(f"t{number}", b"")
+        assert len(decoders._TOPICS) <= decoders._TOPICS_MAX
+    assert read(b"t1") == read(b"t1") == Publish("t1", b"")
+    for wrong in (b"a/+", b"#", b"\xff", b"a\x00", b""):
+        for _ in range(2):
+            with pytest.raises(MalformedPacketError):
+                read(wrong)
+    long = "x" * (decoders._TOPIC_BYTES_MAX + 1)
+    stream = Publish(long, b"").encode()
+    parser = Parser(PACKET_BYTES_MAX)
+    parser.feed(stream)
+    assert parser.next() == Publish(long, b"")
+    assert long.encode() not in decoders._TOPICS

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mqtt_hub.protocol import codec
 from mqtt_hub.protocol.codec import ENVELOPE_BYTES_MAX, decode, encode, stamp
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.table import TABLE, MessageType
@@ -174,3 +175,13 @@ def test_a_time_stamp_is_of_the_form_the_codec_takes(seconds: float) -> None:
 
 def test_times_are_utc_with_milliseconds() -> None:
     assert stamp(1769860800.123) == SENT_AT
+
+
+def test_times_found_right_are_remembered_within_bounds_and_wrong_ones_are_refused_every_time() -> None:
+    hello = message(MessageType.HELLO)
+    for second in range(codec._TIMES_REMEMBERED_MAX + 10):
+        decode(encode(replace(hello, sent_at=stamp(second))))
+        assert len(codec._times) <= codec._TIMES_REMEMBERED_MAX
+    for _ in range(2):
+        with pytest.raises(ProtocolError, match="sent_at: expected a time"):
+            decode(encode(hello).replace(SENT_AT.encode(), b"2026-02-30T12:00:00.123Z"))
