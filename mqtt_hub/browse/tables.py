@@ -42,6 +42,16 @@ _MESSAGE = "the message that said so"
 _KIND = "component kind, for example page_replacement"
 _DIGEST = "SHA-256 of the component's canonical source: its name everywhere"
 _AT = "UTC, ISO 8601"
+_PATTERN = {
+    "kind": _KIND,
+    "function": "the function of the form it was found in",
+    "expression": "source in the policy language",
+    "unit": "what it measures: time, count, size, rate, index or free",
+    "gain": "share of the gap that is lost without it, measured by ablation on the train part",
+    "uses": "how often it stood in a new best of its author",
+    "workload": "id of the train part it was measured on",
+    "component": "the program it was taken from",
+}
 
 TABLES: Mapping[str, Table] = {
     "nodes": Table(
@@ -110,21 +120,21 @@ TABLES: Mapping[str, Table] = {
     ),
     "patterns": Table(
         "Patterns",
-        "PATTERN_SHARE: sub-expressions that helped, with their evidence.",
+        "PATTERN_SHARE: sub-expressions that helped, with their evidence; read from the messages.",
         {
-            "id": "number in this archive",
+            "id": _MESSAGE,
             "message": _MESSAGE,
             "node": "who shared it",
-            "kind": _KIND,
-            "function": "the function of the form it was found in",
-            "expression": "source in the policy language",
-            "unit": "what it measures: time, count, size, rate, index or free",
-            "gain": "share of the gap that is lost without it, measured by ablation on the train part",
-            "uses": "how often it stood in a new best of its author",
-            "workload": "id of the train part it was measured on",
-            "component": "the program it was taken from",
+            **_PATTERN,
         },
         facets=("kind", "function", "node"),
+        newest_first="gain",
+    ),
+    "best_patterns": Table(
+        "Best patterns",
+        "Of each kind the 64 patterns with the largest gain, each expression once: from them nodes are greeted.",
+        _PATTERN,
+        facets=("kind", "function"),
         newest_first="gain",
     ),
     "code": Table(
