@@ -18,7 +18,7 @@ from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import Session
 
 from mqtt_hub.accounts import AccountBook, Accounts
-from mqtt_hub.broker import HubBroker
+from mqtt_hub.broker import HubBroker, Limits
 from mqtt_hub.broker.access import may
 from mqtt_hub.protocol.errors import AccessDeniedError
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX
@@ -64,6 +64,7 @@ async def main(kind: str, home: Path, port: int) -> None:
             {"listeners": listeners},
             authenticate=source._authenticate,  # noqa: SLF001 — what the hub gives its broker, without the hub
             may=source._may,  # noqa: SLF001
+            limits=Limits(connections_per_account_max=10_000),  # the idle clients share an account
         )
     else:
         broker = Broker({"listeners": listeners, "plugins": {"serve.StockAccounts": {}, "serve.StockRule": {}}})
