@@ -68,7 +68,7 @@ class Observer:
             home.running_port(),
             token,
             config.prefix,
-            tls=config.tls,
+            tls=config.own_tls,
             ca_file=home.trusted_ca(config),
             certificate=home.shown_certificate(config, "observer"),
         )
