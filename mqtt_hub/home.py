@@ -7,6 +7,7 @@
     ├── accounts.db       names, roles, hashed tokens (0600)
     ├── archive.db        every message and what follows from it
     ├── broker.db         the broker's persistent sessions and retained messages (0600)
+    ├── broker.id         the hub's client id at an external broker (0600)
     ├── tls/              `mqtt-hub cert`: private authority, certificates and keys
     ├── tokens/           hub and observer tokens, for this machine's own tools (0600 each)
     ├── workloads/        workload files by digest: train parts and hidden parts
@@ -21,6 +22,7 @@ import fcntl
 import ipaddress
 import json
 import os
+import secrets
 import ssl
 import tomllib
 from collections.abc import Iterator
@@ -181,6 +183,13 @@ class Home:
         """Return the hub's side of TLS to an external broker; raises `ConfigurationError`."""
         shown = config.broker.certificate
         return context_for(host, self.trusted_ca(config), self.path / shown if shown else None)
+
+    def broker_client_id(self) -> str:
+        """Return the client id of the hub at an external broker, made at the first call."""
+        path = self.path / "broker.id"
+        if not path.exists():
+            write_private(path, f"{HUB}-{secrets.token_hex(8)}\n")
+        return path.read_text().strip()
 
     def broker_password(self, config: Config) -> bytes:
         """Read the password for the external broker; raises `ConfigurationError` where others can read it too."""

@@ -264,6 +264,7 @@ def _source(home: Home, config: Config, accounts: AccountBook) -> Source:
             config.broker,
             accounts=accounts,
             prefix=config.prefix,
+            client_id=config.broker.client_id or home.broker_client_id(),
             password=lambda: home.broker_password(config),
             tls=(lambda host: home.broker_tls(config, host)) if config.external.tls else None,
         )

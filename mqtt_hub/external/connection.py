@@ -75,6 +75,7 @@ class HubConnection(Link):
         self.established: asyncio.Future[None] = loop.create_future()
         self.established.add_done_callback(_heard)
         self.gone: asyncio.Future[str] = loop.create_future()  # the reason
+        self._socket_closed: asyncio.Future[None] = loop.create_future()
 
     def publish_more(self) -> None:
         """Send of the hub's own messages what the window and the connection take now."""
@@ -92,7 +93,8 @@ class HubConnection(Link):
         if not self._outgoing.empty:
             self._idle.clear()
             idle = self._loop.create_task(self._idle.wait())
-            await asyncio.wait([idle, self.gone], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            either: tuple[asyncio.Future[Any], ...] = (idle, self.gone)
+            await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             idle.cancel()
 
     def disconnect(self) -> None:
@@ -100,10 +102,15 @@ class HubConnection(Link):
         self.write(Disconnect().encode())
         self.close("the hub stops", will=False)
 
-    def give_up(self) -> None:
+    async def give_up(self) -> None:
         """End at once what was not established."""
         if self._transport is not None:
             self.close("gave up", abort=True)
+            await self.wait_closed()
+
+    async def wait_closed(self) -> None:
+        """Return when the socket is closed, at the latest after the time that the last bytes are given."""
+        await asyncio.wait([self._socket_closed], timeout=2 * self._limits.linger_s)
 
     # what `Link` asks of a connection
 
@@ -203,6 +210,11 @@ class HubConnection(Link):
         """Begin."""
         self._heard_at_s = self._loop.time()
         super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        super().connection_lost(exc)
+        self._socket_closed.set_result(None)
 
 
 def _heard(established: asyncio.Future[None]) -> None:

@@ -19,7 +19,8 @@ class BrokerSettings:
     ============================== ==========================================================================
     url                            "mqtt://hub@host:1883", or mqtts:// for TLS; empty: the embedded broker
     hosts                          further "host:port" to try in turn, e.g. the other nodes of a cluster
-    client_id                      names the hub's persistent session; empty: the user name of the url
+    client_id                      names the hub's persistent session; empty: a random one, kept in broker.id, for
+                                   on some brokers whoever knows it can end the hub's connection
     password_file                  of the user in the url, readable by this user only; empty: tokens/hub
     ca_file                        the authority of the broker's certificate; empty: the system's
     certificate                    what to show a broker that asks for one (NAME.pem, its key in NAME.key)

@@ -56,11 +56,12 @@ class ExternalSource:
         *,
         accounts: AccountBook,
         prefix: str,
+        client_id: str,
         password: Callable[[], bytes],
         tls: Callable[[str], ssl.SSLContext] | None = None,
     ) -> None:
         self._settings, self._target = settings, Target.of(settings)
-        self._password, self._tls = password, tls
+        self._client_id, self._password, self._tls = client_id, password, tls
         self._filter = f"{prefix}/{VERSION}/#"
         self._senders = Senders(accounts, prefix)
         self._outgoing = Outgoing(settings)
@@ -114,6 +115,7 @@ class ExternalSource:
         if connection is not None and not connection.gone.done():
             await connection.drain(DRAIN_S_MAX)
             connection.disconnect()
+            await connection.wait_closed()
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
         """Send one message of the hub's own, later if there is no connection."""
@@ -182,7 +184,7 @@ class ExternalSource:
             connection = self._connection
             if connection is not None:
                 since = time.monotonic()
-                reason = await connection.gone
+                reason = await asyncio.shield(connection.gone)
                 self._connection = None
                 _log.warning("the connection to the broker at %s is lost: %s", self._address, reason)
                 if time.monotonic() - since > STEADY_S:
@@ -219,7 +221,7 @@ class ExternalSource:
     async def _connect(self, address: Address, password: bytes, context: ssl.SSLContext | None) -> HubConnection:
         settings, target = self._settings, self._target
         connect = Connect(
-            settings.client_id or target.user,
+            self._client_id,
             clean_session=False,
             keep_alive_s=settings.keep_alive_s,
             username=target.user,
@@ -244,7 +246,7 @@ class ExternalSource:
                 )
                 await asyncio.shield(connection.established)
         except TimeoutError:
-            connection.give_up()
+            await connection.give_up()
             raise BrokerUnavailableError(
                 f"does not answer within {settings.connect_timeout_s:g} s",
                 hint="connect_timeout_s under [broker] is the bound",
@@ -259,7 +261,7 @@ class ExternalSource:
                 f"does not answer: {error.strerror or error}", hint="is it running, and is the url right?"
             ) from error
         except BaseException:
-            connection.give_up()
+            await connection.give_up()
             raise
         return connection
 
