@@ -120,7 +120,8 @@ class CollaborativeKernelHub:
         self._thread.shutdown()
         self._db.close()
         self._book.close()
-        _log.info("hub stopped")
+        if self._tasks:  # one that could not start has said so
+            _log.info("hub stopped")
 
     def get_hub_status(self) -> dict[str, Any]:
         """Return connected nodes, messages by type and rate, knowledge counts, collaborations, sizes.
