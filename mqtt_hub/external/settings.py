@@ -60,3 +60,7 @@ class BrokerSettings:
             raise ValueError(f"keep_alive_s is {self.keep_alive_s}, not 1 to {_KEEP_ALIVE_S_MAX}")
         if self.inflight_messages_max > _PACKET_IDS:
             raise ValueError(f"inflight_messages_max is {self.inflight_messages_max}, not 1 to {_PACKET_IDS}")
+
+    def bounds(self) -> dict[str, float]:
+        """Return what is bounded, by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.type in ("int", "float")}

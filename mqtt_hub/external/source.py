@@ -5,7 +5,7 @@
     start ──▶ each host once: none lets us in ──▶ error
                  │ established
                  ▼
-              connection ── lost ──▶ next host, and the next … all tried ──▶ wait 0.2 s, 0.4 s … backoff_s_max
+              connection ── lost ──▶ this host, the next … all tried ──▶ wait 0.2 s, 0.4 s … backoff_s_max
                  ▲                                                                  │
                  └──────────────────────────────────────────────────────────────────┘
 
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import time
 from collections.abc import Callable
 
@@ -27,11 +26,12 @@ from mqtt_hub.broker.delivery import Deliveries, Delivery
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.packets import Connect, Will
 from mqtt_hub.external.connection import HubConnection
+from mqtt_hub.external.dialer import Dialer, Login
 from mqtt_hub.external.outgoing import Outgoing
 from mqtt_hub.external.senders import OURSELVES, Senders
 from mqtt_hub.external.settings import BrokerSettings
-from mqtt_hub.external.target import Address, Target
-from mqtt_hub.protocol.errors import AccessDeniedError, BrokerUnavailableError, ConfigurationError, MqttHubError
+from mqtt_hub.external.target import Target
+from mqtt_hub.protocol.errors import AccessDeniedError, ConfigurationError, MqttHubError
 from mqtt_hub.protocol.topics import VERSION
 
 __all__ = ["ExternalSource"]
@@ -50,36 +50,18 @@ _log = logging.getLogger("mqtt_hub.external")
 class ExternalSource:
     """An MQTT connection to a broker elsewhere, behind the hub's seam."""
 
-    def __init__(
-        self,
-        settings: BrokerSettings,
-        *,
-        accounts: AccountBook,
-        prefix: str,
-        client_id: str,
-        password: Callable[[], bytes],
-        tls: Callable[[str], ssl.SSLContext] | None = None,
-    ) -> None:
-        self._settings, self._target = settings, Target.of(settings)
-        self._client_id, self._password, self._tls = client_id, password, tls
+    def __init__(self, settings: BrokerSettings, login: Login, *, accounts: AccountBook, prefix: str) -> None:
+        self._settings, self._target, self._login = settings, Target.of(settings), login
         self._filter = f"{prefix}/{VERSION}/#"
         self._senders = Senders(accounts, prefix)
         self._outgoing = Outgoing(settings)
         self._counters = Counters()
-        self._limits = Limits(
-            packet_bytes_max=_PACKET_BYTES_MAX,
-            unacknowledged_messages_max=settings.unacknowledged_messages_max,
-            unacknowledged_total_max=settings.unacknowledged_messages_max,
-        )
-        self._deliveries = Deliveries(self._consume, self._limits)
-        self._deliver: Callable[[Delivery], None] | None = None
-        self._will: Will | None = None
-        self._connection: HubConnection | None = None
-        self._address = self._target.addresses[0]
-        self._next = 0  # host to try
-        self._subscribed = False  # by this process; before, the stored session's subscription may be another
         self._echoes = 0
+        self._connection: HubConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        # from the start on
+        self._deliver: Callable[[Delivery], None] | None = None
+        self._deliveries: Deliveries | None = None
 
     @property
     def port(self) -> int:
@@ -88,22 +70,41 @@ class ExternalSource:
 
     @property
     def described(self) -> str:
-        """What the log calls it."""
-        return f"reads from the broker at {self._address}"
+        """What the log says."""
+        return f"reads from the broker at {', '.join(map(str, self._target.addresses))}"
 
     async def start(self, deliver: Callable[[Delivery], None], will: Will) -> None:
         """Connect; raises what keeps us out of the last host tried, a refused login or certificate before that."""
-        self._deliver, self._will = deliver, will
+        self._deliver = deliver
+        bound = self._settings.unacknowledged_messages_max
+        limits = Limits(
+            packet_bytes_max=_PACKET_BYTES_MAX, unacknowledged_messages_max=bound, unacknowledged_total_max=bound
+        )
+        deliveries = self._deliveries = Deliveries(self._consume, limits)
+
+        def make(connect: Connect, subscribe_anew: bool) -> HubConnection:  # noqa: FBT001 — `Dialer` calls it so
+            self._counters.connections_total += 1
+            return HubConnection(
+                connect,
+                self._filter,
+                deliveries=deliveries,
+                senders=self._senders,
+                outgoing=self._outgoing,
+                counters=self._counters,
+                subscribe_anew=subscribe_anew,
+            )
+
+        dialer = Dialer(self._settings, self._target, self._login, will, make)
         for left in reversed(range(len(self._target.addresses))):
             try:
-                await self._try_next()
+                self._connection = await dialer.next()
                 break
             except (AccessDeniedError, ConfigurationError):
                 raise
             except MqttHubError:
                 if not left:
                     raise
-        self._task = asyncio.create_task(self._stay_connected())
+        self._task = asyncio.create_task(self._stay_connected(dialer))
         self._task.add_done_callback(_complain)
         asyncio.get_running_loop().call_later(SILENT_AFTER_S, self._look_for_echoes)
 
@@ -141,7 +142,7 @@ class ExternalSource:
             "bytes_out": counters.bytes_out,
             "echoes": self._echoes,
             "publishes_refused": counters.publishes_refused,
-            "unacknowledged": self._deliveries.unacknowledged,
+            "unacknowledged": self._deliveries.unacknowledged if self._deliveries else 0,
             "own_waiting": outgoing.waiting,
             "own_in_flight": outgoing.in_flight,
             "own_dropped": outgoing.dropped,
@@ -149,12 +150,7 @@ class ExternalSource:
 
     def bounds(self) -> dict[str, float]:
         """Return the bounds in force."""
-        settings = self._settings
-        return {
-            name: getattr(settings, name)
-            for name in settings.__slots__
-            if name.endswith(("_max", "_s")) and not isinstance(getattr(settings, name), str)
-        }
+        return self._settings.bounds()
 
     # messages
 
@@ -172,98 +168,36 @@ class ExternalSource:
         """Some brokers grant a subscription and deliver nothing: our own words must come back."""
         if self._outgoing.acknowledged_total and not self._counters.messages_in:
             _log.error(
-                "the broker at %s takes our messages and delivers none: may %s read %s there? mqtt-hub rules",
-                self._address, self._target.user, self._filter,
+                "the broker takes our messages and delivers none: may %s read %s there? (mqtt-hub rules)",
+                self._target.user, self._filter,
             )  # fmt: skip
 
     # connections
 
-    async def _stay_connected(self) -> None:
-        backoff_s, tried, said = BACKOFF_S_MIN, 0, ""
+    async def _stay_connected(self, dialer: Dialer) -> None:
+        backoff_s, tries, said = BACKOFF_S_MIN, 0, ""
         while True:
             connection = self._connection
             if connection is not None:
                 since = time.monotonic()
                 reason = await asyncio.shield(connection.gone)
                 self._connection = None
-                _log.warning("the connection to the broker at %s is lost: %s", self._address, reason)
+                _log.warning("the connection to the broker at %s is lost: %s", dialer.address, reason)
                 if time.monotonic() - since > STEADY_S:
                     backoff_s = BACKOFF_S_MIN
-                tried, said = 0, ""
-            if tried % len(self._target.addresses) == 0:
+                tries, said = 0, ""
+            if tries % len(self._target.addresses) == 0:
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, self._settings.backoff_s_max)
-            tried += 1
+            tries += 1
             try:
-                await self._try_next()
+                self._connection = await dialer.next()
             except MqttHubError as error:
                 if str(error) != said:  # once, not every half minute
                     said = str(error)
                     _log.error("trying again: %s", error)
             else:
-                _log.info("connected to the broker at %s", self._address)
-
-    async def _try_next(self) -> None:
-        """Connect to the next host; raises what keeps us out."""
-        addresses = self._target.addresses
-        address = addresses[self._next % len(addresses)]
-        self._next += 1
-        # Read anew each time: a rotated password, a renewed authority.
-        password, context = self._password(), self._tls(address.host) if self._tls is not None else None
-        try:
-            self._connection = await self._connect(address, password, context)
-        except MqttHubError as error:
-            raise type(error)(f"the broker at {address} {error.facts}", hint=error.hint) from error
-        self._next -= 1  # this one first when the connection is lost
-        self._address = address
-        self._subscribed = True
-
-    async def _connect(self, address: Address, password: bytes, context: ssl.SSLContext | None) -> HubConnection:
-        settings, target = self._settings, self._target
-        connect = Connect(
-            self._client_id,
-            clean_session=False,
-            keep_alive_s=settings.keep_alive_s,
-            username=target.user,
-            password=password,
-            will=self._will,
-        )
-        connection = HubConnection(
-            connect,
-            self._filter,
-            deliveries=self._deliveries,
-            senders=self._senders,
-            outgoing=self._outgoing,
-            counters=self._counters,
-            subscribe_anew=not self._subscribed,
-        )
-        self._counters.connections_total += 1
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(settings.connect_timeout_s):
-                await loop.create_connection(
-                    lambda: connection, *address, ssl=context, server_hostname=address.host if context else None
-                )
-                await asyncio.shield(connection.established)
-        except TimeoutError:
-            await connection.give_up()
-            raise BrokerUnavailableError(
-                f"does not answer within {settings.connect_timeout_s:g} s",
-                hint="connect_timeout_s under [broker] is the bound",
-            ) from None
-        except ssl.SSLCertVerificationError as error:
-            raise ConfigurationError(
-                f"shows a certificate that is not trusted: {error.verify_message}",
-                hint="ca_file under [broker] names the authority to trust",
-            ) from error
-        except OSError as error:
-            raise BrokerUnavailableError(
-                f"does not answer: {error.strerror or error}", hint="is it running, and is the url right?"
-            ) from error
-        except BaseException:
-            await connection.give_up()
-            raise
-        return connection
+                _log.info("connected to the broker at %s", dialer.address)
 
 
 def _complain(task: asyncio.Task[None]) -> None:

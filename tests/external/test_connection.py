@@ -23,7 +23,7 @@ from mqtt_hub.broker.packets import (
     Will,
 )
 from mqtt_hub.broker.parser import Parser
-from mqtt_hub.external import BrokerSettings, ExternalSource
+from mqtt_hub.external import BrokerSettings, ExternalSource, Login
 from mqtt_hub.external.outgoing import SUBSCRIBE_ID
 from mqtt_hub.protocol.errors import (
     AccessDeniedError,
@@ -96,8 +96,10 @@ class Bench:
         port = self._server.sockets[0].getsockname()[1]
         self.source = ExternalSource(
             BrokerSettings(url=f"mqtt://hub@127.0.0.1:{port}", **settings),  # type: ignore[arg-type]
-            accounts=self._book, prefix="kernel", client_id="hub-1", password=lambda: b"secret",
-        )  # fmt: skip
+            Login("hub-1", lambda: b"secret", None),
+            accounts=self._book,
+            prefix="kernel",
+        )
 
     async def side(self) -> Side:
         """Return the next connection."""

@@ -93,7 +93,9 @@ def test_a_hub_that_was_away_gets_what_was_sent_meanwhile_and_knows_who_is_there
 def test_a_forged_sender_in_the_envelope_is_archived_under_the_account_that_sent_it(home: Home, broker: Broker) -> None:
     with hub_on(home) as running, RawClient(running, A) as a:
         a.greet()
-        a.publish(f"kernel/v1/pattern_share/{A}/{KIND}", encode(message(MessageType.PATTERN_SHARE, B, session=1, seq=1)))
+        a.publish(
+            f"kernel/v1/pattern_share/{A}/{KIND}", encode(message(MessageType.PATTERN_SHARE, B, session=1, seq=1))
+        )
         until(lambda: rejected(running))
         ((name, reason),) = rejected(running)
         assert name == A
