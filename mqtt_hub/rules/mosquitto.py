@@ -53,9 +53,10 @@ max_queued_messages 1000000
 max_queued_bytes 268435456
 set_tcp_nodelay true
 
-# Sessions, queues and retained messages survive a restart. By default they are saved every half hour.
+# Sessions, queues and retained messages survive a restart; a kill costs what came since the last save, and no message:
+# senders keep what has no receipt, and all say again who they are. (autosave_on_changes would write everything anew
+# with each message.)
 persistence true
 persistence_location {directory}/
-autosave_interval 1
-autosave_on_changes true
+autosave_interval 60
 """

@@ -55,7 +55,8 @@ def rejected(running: RunningHub) -> list[tuple[str, str]]:
     ]
 
 
-def test_what_nodes_send_is_archived_once_receipted_and_heard_by_others(home: Home, broker: Broker) -> None:
+@pytest.mark.usefixtures("broker")
+def test_what_nodes_send_is_archived_once_receipted_and_heard_by_others(home: Home) -> None:
     with hub_on(home) as running, RawClient(running, A) as a, RawClient(running, B) as b:
         a.greet()
         b.greet()
@@ -73,7 +74,8 @@ def test_what_nodes_send_is_archived_once_receipted_and_heard_by_others(home: Ho
     assert rows(home, "SELECT count(*) FROM messages WHERE type = 'TRAINING_SYNC'") == [(2,)], "and count once"
 
 
-def test_a_hub_that_was_away_gets_what_was_sent_meanwhile_and_knows_who_is_there(home: Home, broker: Broker) -> None:
+@pytest.mark.usefixtures("broker")
+def test_a_hub_that_was_away_gets_what_was_sent_meanwhile_and_knows_who_is_there(home: Home) -> None:
     with hub_on(home) as running:
         node = RawClient(running, A)
         with node:
@@ -90,7 +92,8 @@ def test_a_hub_that_was_away_gets_what_was_sent_meanwhile_and_knows_who_is_there
             assert again.rows(OF_A) == [(40,)]
 
 
-def test_a_forged_sender_in_the_envelope_is_archived_under_the_account_that_sent_it(home: Home, broker: Broker) -> None:
+@pytest.mark.usefixtures("broker")
+def test_a_forged_sender_in_the_envelope_is_archived_under_the_account_that_sent_it(home: Home) -> None:
     with hub_on(home) as running, RawClient(running, A) as a:
         a.greet()
         a.publish(
@@ -102,7 +105,8 @@ def test_a_forged_sender_in_the_envelope_is_archived_under_the_account_that_sent
         assert "sender" in reason
 
 
-def test_an_account_revoked_here_is_refused_before_the_broker_knows(home: Home, broker: Broker) -> None:
+@pytest.mark.usefixtures("broker")
+def test_an_account_revoked_here_is_refused_before_the_broker_knows(home: Home) -> None:
     with hub_on(home) as running, RawClient(running, A) as a:
         a.greet()
         share(a, 1, 1)
@@ -128,9 +132,8 @@ def test_the_hubs_last_will_says_that_it_is_lost(home: Home, mosquitto: Broker) 
         assert b'"state":"ready"' in watcher.expect(Publish).payload
         source = running.hub.source
         running.call(lambda: source._connection.close("a cut cable", abort=True))  # type: ignore[attr-defined]
-        seen = [b""]
-        until(lambda: seen.append(watcher.expect(Publish).payload) or b'"state":"lost"' in seen[-1])
-        until(lambda: seen.append(watcher.expect(Publish).payload) or b'"state":"ready"' in seen[-1])
+        until(lambda: b'"state":"lost"' in watcher.expect(Publish).payload)
+        until(lambda: b'"state":"ready"' in watcher.expect(Publish).payload)
     assert b'"state":"disconnected"' in watcher_payload(mosquitto, home, topic), "an orderly end is no loss"
 
 
@@ -142,9 +145,8 @@ def watcher_payload(broker: Broker, home: Home, topic: str) -> bytes:
         return payload
 
 
-def test_at_the_bound_of_the_unacknowledged_nothing_more_is_read_and_nothing_is_lost(
-    home: Home, mosquitto: Broker
-) -> None:
+@pytest.mark.usefixtures("mosquitto")
+def test_at_the_bound_of_the_unacknowledged_nothing_more_is_read_and_nothing_is_lost(home: Home) -> None:
     use = home.config_path.read_text().replace("[broker]", "[broker]\nunacknowledged_messages_max = 7", 1)
     home.config_path.write_text(use)
     with hub_on(home) as running, RawClient(running, A) as a:

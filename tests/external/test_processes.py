@@ -144,8 +144,8 @@ def test_a_fleet_through_mosquitto_is_archived_once_whoever_is_killed(home: Home
         assert trainer.exit_code() == 0, trainer.log()
         until(lambda: set(verdicts(home)) & {"accepted", "rejected"} and "pending" not in verdicts(home))
         assert validator.terminate() == 0
-        with RunningNode(home, mosquitto.port, TRAINER, "--evaluations", "1") as trainer:  # brings what it still keeps
-            assert trainer.exit_code() == 0, trainer.log()
+        with RunningNode(home, mosquitto.port, TRAINER, "--evaluations", "1") as again:  # brings what it still keeps
+            assert again.exit_code() == 0, again.log()
         assert assert_all_is_archived_once(home, TRAINER) > 3
         assert assert_all_is_archived_once(home, VALIDATOR) == sum(verdicts(home).values())
         assert hub.terminate() == 0
