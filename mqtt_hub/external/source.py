@@ -59,6 +59,7 @@ class ExternalSource:
         self._echoes = 0
         self._connection: HubConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         # from the start on
         self._deliver: Callable[[Delivery], None] | None = None
         self._deliveries: Deliveries | None = None
@@ -106,12 +107,14 @@ class ExternalSource:
                     raise
         self._task = asyncio.create_task(self._stay_connected(dialer))
         self._task.add_done_callback(_complain)
-        asyncio.get_running_loop().call_later(SILENT_AFTER_S, self._look_for_echoes)
+        self._listen_for_echoes()
 
     async def stop(self) -> None:
         """Give the broker our last messages within `DRAIN_S_MAX`, and take leave."""
         if self._task is not None:
             self._task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         connection = self._connection
         if connection is not None and not connection.gone.done():
             await connection.drain(DRAIN_S_MAX)
@@ -164,13 +167,16 @@ class ExternalSource:
         if self._deliver is not None:
             self._deliver(delivery)
 
-    def _look_for_echoes(self) -> None:
+    def _listen_for_echoes(self) -> None:
         """Some brokers grant a subscription and deliver nothing: our own words must come back."""
-        if self._outgoing.acknowledged_total and not self._counters.messages_in:
+        if self._counters.messages_in:
+            return
+        if self._outgoing.acknowledged_total:
             _log.error(
                 "the broker takes our messages and delivers none: may %s read %s there? (mqtt-hub rules)",
                 self._target.user, self._filter,
             )  # fmt: skip
+        self._timer = asyncio.get_running_loop().call_later(SILENT_AFTER_S, self._listen_for_echoes)
 
     # connections
 

@@ -185,6 +185,18 @@ def test_a_message_longer_than_any_the_protocol_knows_is_archived_as_that_and_ho
             assert running.status()["broker"]["connections_total"] == 1
 
 
+def test_a_broker_that_grants_and_delivers_nothing_is_noticed(
+    home: Home, mosquitto: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = mosquitto.directory / "acl"
+    rules.write_text(rules.read_text().replace("topic read kernel/v1/#\n", "", 1))
+    mosquitto.kill()
+    mosquitto.start()
+    monkeypatch.setattr("mqtt_hub.external.source.SILENT_AFTER_S", 0.05)
+    with hub_on(home):
+        until(lambda: "delivers none: may hub read kernel/v1/# there?" in caplog.text)
+
+
 def test_a_host_that_does_not_answer_is_passed_over(home: Home, mosquitto: Broker) -> None:
     text = home.config_path.read_text().replace(mosquitto.url, f"mqtt://hub@127.0.0.1:{free_port()}")
     home.config_path.write_text(text.replace("[broker]", f'[broker]\nhosts = ["127.0.0.1:{mosquitto.port}"]', 1))

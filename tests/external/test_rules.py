@@ -9,7 +9,7 @@ import pytest
 
 from mqtt_hub.accounts import Accounts
 from mqtt_hub.broker.access import may
-from mqtt_hub.broker.packets import Publish
+from mqtt_hub.broker.packets import Publish, Will
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.table import HUB, TABLE, MessageType, Scope
 from mqtt_hub.protocol.topics import build
@@ -100,6 +100,20 @@ def test_what_may_not_be_received_is_not_delivered(broker: tuple[Broker, Home], 
                     assert message.topic in expected
                     expected.discard(message.topic)
     assert not expected, "and all that may be received is"
+
+
+def test_a_last_will_in_anothers_name_is_not_delivered(broker: tuple[Broker, Home]) -> None:
+    running, home = broker
+    token = home.token("AI_Node_1").encode()
+    with client(broker, HUB) as hub:
+        hub.subscribe(("kernel/v1/#", 1))
+        for name in ("AI_Node_2", "AI_Node_1"):  # in order: were the first delivered, it would come before the second
+            will = Will(f"kernel/v1/status/{name}", b"lost", 1)
+            connected(running.port, "AI_Node_1", username="AI_Node_1", password=token, will=will).drop()
+            if name == "AI_Node_1":
+                while (message := hub.expect(Publish)).retain:
+                    pass
+                assert message.topic == "kernel/v1/status/AI_Node_1"
 
 
 def code_of(running: Broker, name: str, token: str) -> int:

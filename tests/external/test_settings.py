@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from mqtt_hub.broker.limits import explained
 from mqtt_hub.external.settings import BrokerSettings
 from mqtt_hub.external.target import Address, Target
 from mqtt_hub.home import Home
@@ -17,6 +19,10 @@ def configured(path: Path, *lines: str) -> Home:
     home = made_home(path)
     home.config_path.write_text("\n".join(["[broker]", *lines]) + "\n")
     return home
+
+
+def test_every_setting_is_explained() -> None:
+    assert list(explained(BrokerSettings)) == [field.name for field in fields(BrokerSettings)]
 
 
 @pytest.mark.parametrize(
