@@ -194,7 +194,8 @@ def mosquitto(
     config.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nacl_file {rules}\n"
         # by default the same window as ours; nothing dropped
-        f"max_inflight_messages {inflight}\nmax_queued_messages 0\nset_tcp_nodelay true\npersistence false\nsys_interval 0\n"
+        f"max_inflight_messages {inflight}\nmax_queued_messages 0\nset_tcp_nodelay true\npersistence false\n"
+        "sys_interval 0\n"
         f"user {os.environ.get('USER', 'root')}\nlog_dest file {directory}/log\nlog_type subscribe\n"
     )
     with running([broker, "-c", str(config)], port) as process:

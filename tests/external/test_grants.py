@@ -30,7 +30,7 @@ def topics(draw: st.DrawFn, prefix: str) -> str:
     return build(type_, draw(NAMES), draw(scope), prefix=prefix)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     role=st.sampled_from([role for role in ROLES if role != "hub"]),
     name=NAMES.filter(lambda name: name != "hub"),
@@ -42,7 +42,7 @@ def test_grants_cover_what_may_allows_and_nothing_else(role: str, name: str, top
     assert covered(granted.receive, topic) == (may(role, name, "receive", topic, prefix="fleet") is None)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(topic=topics("fleet"))
 def test_the_hub_reads_all_and_publishes_what_is_its_own(topic: str) -> None:
     granted = grants("hub", "hub", "fleet")

@@ -152,6 +152,7 @@ def test_a_fleet_through_mosquitto_is_archived_once_whoever_is_killed(home: Home
     assert rows(home, "SELECT count(*) FROM rejected") == [(0,)]
 
 
+@pytest.mark.long
 def test_a_fleet_works_through_nats(home: Home, tmp_path: Path) -> None:
     with Broker.of("nats", home, tmp_path / "broker") as broker:
         use_broker(home, broker.url)
