@@ -22,8 +22,6 @@ import fcntl
 import ipaddress
 import json
 import os
-import secrets
-import ssl
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,11 +30,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mqtt_hub.broker.limits import Limits
-from mqtt_hub.client_tls import context_for
 from mqtt_hub.external.settings import BrokerSettings
 from mqtt_hub.external.target import Target
 from mqtt_hub.protocol.errors import ConfigurationError
-from mqtt_hub.protocol.table import HUB
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
 
 __all__ = ["Config", "Home", "TlsFiles"]
@@ -178,31 +174,6 @@ class Home:
     def shown_certificate(self, config: Config, name: str) -> Path | None:
         """Return what one of this machine's own clients shows a broker that asks for certificates."""
         return self.tls / f"{name}.pem" if config.own_tls and config.tls_client_ca else None
-
-    def broker_tls(self, config: Config, host: str) -> ssl.SSLContext:
-        """Return the hub's side of TLS to an external broker; raises `ConfigurationError`."""
-        shown = config.broker.certificate
-        return context_for(host, self.trusted_ca(config), self.path / shown if shown else None)
-
-    def broker_client_id(self) -> str:
-        """Return the client id of the hub at an external broker, made at the first call."""
-        path = self.path / "broker.id"
-        if not path.exists():
-            write_private(path, f"{HUB}-{secrets.token_hex(8)}\n")
-        return path.read_text().strip()
-
-    def broker_password(self, config: Config) -> bytes:
-        """Read the password for the external broker; raises `ConfigurationError` where others can read it too."""
-        path = self.path / (config.broker.password_file or f"tokens/{HUB}")
-        try:
-            password, mode = path.read_bytes().strip(), path.stat().st_mode
-        except OSError as error:
-            raise ConfigurationError(
-                f"{path}: {error.strerror}", hint="it is to have the password of the broker's user"
-            ) from error
-        if mode & 0o077:
-            raise ConfigurationError(f"{path}: others may read the password", hint=f"chmod 600 {path}")
-        return password
 
     def running_port(self) -> int:
         """Return the port of the hub that runs here, or the configured one."""

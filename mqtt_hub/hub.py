@@ -30,7 +30,8 @@ from mqtt_hub.archive.writer import ArchiveWriter
 from mqtt_hub.batch import Arrival, Sorter, Work
 from mqtt_hub.broker import Delivery
 from mqtt_hub.desk import Desk
-from mqtt_hub.external import ExternalSource, Login
+from mqtt_hub.external import ExternalSource
+from mqtt_hub.external.credentials import login_of
 from mqtt_hub.home import Config, Home
 from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.codec import stamp
@@ -261,12 +262,7 @@ class CollaborativeKernelHub:
 def _source(home: Home, config: Config, accounts: AccountBook) -> Source:
     """Return the broker that the configuration names: one elsewhere, or the embedded one."""
     if config.external is not None:
-        login = Login(
-            config.broker.client_id or home.broker_client_id(),
-            password=lambda: home.broker_password(config),
-            tls=(lambda host: home.broker_tls(config, host)) if config.external.tls else None,
-        )
-        return ExternalSource(config.broker, login, accounts=accounts, prefix=config.prefix)
+        return ExternalSource(config.broker, login_of(home, config), accounts=accounts, prefix=config.prefix)
     return EmbeddedSource(
         config.host,
         config.port,

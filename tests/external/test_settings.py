@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mqtt_hub.broker.limits import explained
+from mqtt_hub.external.credentials import login_of, password_of
 from mqtt_hub.external.settings import BrokerSettings
 from mqtt_hub.external.target import Address, Target
 from mqtt_hub.home import Home
@@ -101,16 +102,19 @@ def test_own_tools_find_the_first_host_of_the_broker(tmp_path: Path) -> None:
 def test_a_password_that_others_may_read_is_refused(tmp_path: Path) -> None:
     home = configured(tmp_path, 'url = "mqtt://h"', 'password_file = "secret"')
     with pytest.raises(ConfigurationError, match="secret"):
-        home.broker_password(home.config())
+        password_of(home, home.config())
     (home.path / "secret").write_text("swordfish\n")
     (home.path / "secret").chmod(0o640)
     with pytest.raises(ConfigurationError, match="chmod 600"):
-        home.broker_password(home.config())
+        password_of(home, home.config())
     (home.path / "secret").chmod(0o600)
-    assert home.broker_password(home.config()) == b"swordfish"
+    assert password_of(home, home.config()) == b"swordfish"
 
 
 def test_the_client_id_is_made_once_and_nobody_guesses_it(tmp_path: Path) -> None:
     home, other = made_home(tmp_path / "a"), made_home(tmp_path / "b")
-    assert home.broker_client_id() == home.broker_client_id() != other.broker_client_id()
+    for each in (home, other):
+        each.config_path.write_text('[broker]\nurl = "mqtt://h"\n')
+    first, again, others = (login_of(each, each.config()).client_id for each in (home, home, other))
+    assert first == again != others
     assert (home.path / "broker.id").stat().st_mode & 0o077 == 0
