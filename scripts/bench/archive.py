@@ -98,7 +98,7 @@ def main() -> None:
         reader = Mosquitto(stack, directory, generator)
 
         def devnull() -> float:
-            return reader.rate(count, reader.subscriber(count))
+            return reader.run(count, reader.subscriber(count)).rate
 
         def archived(number: int = count) -> float:
             measured = hub.publish(generator, number, window=1000)
