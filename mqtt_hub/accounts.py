@@ -17,7 +17,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from sqlite_utils import Database, Migrations
 from mqtt_hub.protocol.errors import AccessDeniedError, ConfigurationError
 from mqtt_hub.protocol.table import HUB, RESERVED, ROLES
 from mqtt_hub.protocol.topics import NAME
+from mqtt_hub.verifiers import bcrypt_verifier, mosquitto_verifier
 
 __all__ = ["AccountBook", "AccountRecord", "Accounts"]
 
@@ -54,6 +55,13 @@ def m0001_accounts(db: Database) -> None:
     )
 
 
+@MIGRATIONS()
+def m0002_verifiers(db: Database) -> None:
+    """The token as other brokers' password files want it; an account has them from its next token on."""
+    db.table("accounts").add_column("mosquitto_hash", str, not_null_default="")
+    db.table("accounts").add_column("bcrypt_hash", str, not_null_default="")
+
+
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
     """One account; ``generation`` grows with every new token."""
@@ -65,6 +73,8 @@ class AccountRecord:
     created_at: str
     revoked_at: str | None
     generation: int
+    mosquitto_hash: str = ""
+    bcrypt_hash: str = ""
 
 
 class Accounts:
@@ -105,10 +115,10 @@ class Accounts:
                     "name": name,
                     "role": role,
                     "specialization": specialization,
-                    "token_hash": _HASHER.hash(token),
                     "created_at": now,
                     "revoked_at": None,
                     "generation": 1,
+                    **_hashes(token),
                 }
             )
         return token
@@ -120,7 +130,7 @@ class Accounts:
         with self._change():
             self._db.table("accounts").update(
                 name,
-                {"token_hash": _HASHER.hash(token), "revoked_at": None, "generation": record.generation + 1},
+                {"revoked_at": None, "generation": record.generation + 1, **_hashes(token)},
             )
         return token
 
@@ -136,7 +146,7 @@ class Accounts:
 
     def all(self) -> list[AccountRecord]:
         """Return every account by name."""
-        columns = "name, role, specialization, token_hash, created_at, revoked_at, generation"
+        columns = ", ".join(field.name for field in fields(AccountRecord))
         return [AccountRecord(*row) for row in self._db.execute(f"SELECT {columns} FROM accounts ORDER BY name")]  # noqa: S608 — columns above
 
     def version(self) -> int:
@@ -159,6 +169,14 @@ class Accounts:
         if record is None:
             raise ConfigurationError(f"there is no account {name}", hint="mqtt-hub node list shows them all")
         return record
+
+
+def _hashes(token: str) -> dict[str, str]:
+    return {
+        "token_hash": _HASHER.hash(token),
+        "mosquitto_hash": mosquitto_verifier(token),
+        "bcrypt_hash": bcrypt_verifier(token),
+    }
 
 
 class AccountBook:

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from mqtt_hub.archive import queries
 from mqtt_hub.batch import REJECTIONS_MAX, Greeting, Key
+from mqtt_hub.broker.packets import Will
 from mqtt_hub.intake import Accepted
 from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync, WorkloadChunk
@@ -195,6 +196,12 @@ class Desk:
     def tell_broker_status(self, figures: dict[str, Any]) -> None:
         """Publish the broker's retained status; not archived, for the hub's own has the same figures."""
         self._publish_broker(Status("ready", self._session, "hub", broker=to_json(figures).decode()))
+
+    def last_will(self) -> Will:
+        """Return what a broker that outlives the hub is to say of it: lost."""
+        status = Status("lost", self._session, "hub")
+        message = Message(MessageType.STATUS, HUB, self._session, stamp(self._clock()), status)
+        return Will(build(MessageType.STATUS, HUB, prefix=self._prefix), encode(message), qos=1, retain=True)
 
     def say_goodbye(self) -> None:
         """Publish that the hub goes, and its broker with it."""

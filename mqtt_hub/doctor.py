@@ -26,6 +26,8 @@ from packaging.requirements import Requirement
 from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.bundled import kernel_trainer
+from mqtt_hub.external.credentials import password_of
+from mqtt_hub.external.target import Target
 from mqtt_hub.home import Home
 from mqtt_hub.observer import Observer
 from mqtt_hub.protocol.errors import MqttHubError
@@ -37,6 +39,7 @@ __all__ = ["checks"]
 FREE_BYTES_MIN = 256 << 20  # below it the archive may be full before anybody looks again
 FREE_BYTES_WELL = 2 << 30
 CLOCK_BACK_S_MAX = 5.0
+REACHED_S_MAX = 5.0  # for a broker elsewhere to accept a connection
 CLOCK_OFF_S_MAX = 2.0  # between the file system's clock and ours
 PARTS = {"train", "hidden"}
 
@@ -154,6 +157,9 @@ def _port(home: Home) -> Iterator[Finding]:
     if home.port_path.exists():
         return  # a hub runs, or was killed: the next check tells
     config = home.config()
+    if config.external is not None:
+        yield from _broker(home, config.external)
+        return
     try:
         socket.create_server(
             (config.host, config.port), family=socket.AF_INET6 if ":" in config.host else socket.AF_INET
@@ -163,6 +169,18 @@ def _port(home: Home) -> Iterator[Finding]:
         yield Finding("port", "problem", f"{config.host}:{config.port}: {error.strerror}", advice)
     else:
         yield Finding("port", "ok", f"{config.host}:{config.port} is free")
+
+
+def _broker(home: Home, target: Target) -> Iterator[Finding]:
+    password_of(home, home.config())
+    for address in target.addresses:
+        try:
+            socket.create_connection(address, REACHED_S_MAX).close()
+        except OSError as error:
+            advice = "start the broker, or correct url and hosts under [broker] in config.toml"
+            yield Finding("port", "problem", f"the broker at {address}: {error.strerror or error}", advice)
+        else:
+            yield Finding("port", "ok", f"a broker listens at {address}")
 
 
 def _hub(home: Home) -> Iterator[Finding]:

@@ -7,6 +7,7 @@
     ├── accounts.db       names, roles, hashed tokens (0600)
     ├── archive.db        every message and what follows from it
     ├── broker.db         the broker's persistent sessions and retained messages (0600)
+    ├── broker.id         the hub's client id at an external broker (0600)
     ├── tls/              `mqtt-hub cert`: private authority, certificates and keys
     ├── tokens/           hub and observer tokens, for this machine's own tools (0600 each)
     ├── workloads/        workload files by digest: train parts and hidden parts
@@ -29,6 +30,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mqtt_hub.broker.limits import Limits
+from mqtt_hub.external.settings import BrokerSettings
+from mqtt_hub.external.target import Target
 from mqtt_hub.protocol.errors import ConfigurationError
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
 
@@ -52,6 +55,9 @@ tls_client_ca = {tls_client_ca}      # clients must show a certificate of this a
 websocket_port = {websocket_port}      # MQTT over WebSocket (over TLS with tls = true) for browsers; 0: none
 unix_socket = {unix_socket}        # MQTT over a Unix socket of this path, for this user's programs; empty: none
 
+[broker]                # another broker instead of the embedded one: docs/external-broker.md tells of every setting
+url = {url}                # e.g. "mqtt://hub@broker.example.org:1883", or mqtts:// for TLS; its password: tokens/hub
+
 [limits]                # bounds of the embedded broker: docs/broker.md lists them all with their defaults
 """
 
@@ -71,11 +77,24 @@ class Config:
     tls_client_ca: str = ""
     websocket_port: int = 0
     unix_socket: str = ""
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def external(self) -> Target | None:
+        """Where the external broker is; None for the embedded one."""
+        return Target.of(self.broker) if self.broker.url else None
+
+    @property
+    def own_tls(self) -> bool:
+        """Whether this machine's own tools speak TLS to the broker."""
+        return self.external.tls if self.external else self.tls
 
     @property
     def own_host(self) -> str:
         """The address at which this machine's own tools reach the broker."""
+        if self.external:
+            return self.external.addresses[0].host
         try:
             address = ipaddress.ip_address(self.host)
         except ValueError:
@@ -117,6 +136,7 @@ class Home:
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 directory.chmod(0o700)
             values = {name: json.dumps(getattr(config, name)) for name in _SETTINGS}  # as TOML writes them too
+            values["url"] = json.dumps(config.broker.url)
             self.config_path.write_text(_TEMPLATE.format(**values))
         except OSError as error:
             raise ConfigurationError(
@@ -147,20 +167,23 @@ class Home:
 
     def trusted_ca(self, config: Config) -> Path | None:
         """Return the authority that this machine's own tools trust; None for the system's."""
+        if config.external:
+            return self.path / config.broker.ca_file if config.broker.ca_file else None
         if config.tls_ca:
             return self.path / config.tls_ca
         return None if config.tls_certificate else self.tls / "ca.pem"
 
     def shown_certificate(self, config: Config, name: str) -> Path | None:
         """Return what one of this machine's own clients shows a broker that asks for certificates."""
-        return self.tls / f"{name}.pem" if config.tls and config.tls_client_ca else None
+        return self.tls / f"{name}.pem" if config.own_tls and config.tls_client_ca else None
 
     def running_port(self) -> int:
         """Return the port of the hub that runs here, or the configured one."""
         try:
             return int(self.port_path.read_text())
         except (OSError, ValueError):
-            return self.config().port
+            config = self.config()
+            return config.external.addresses[0].port if config.external else config.port
 
     def token(self, name: str) -> str:
         """Return the token kept here for one of this machine's own accounts (hub, observer)."""
@@ -206,20 +229,29 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-_SETTINGS = {item.name: type(item.default) for item in fields(Config) if item.name != "limits"}
+_TABLES = ("broker", "limits")
+_SETTINGS = {item.name: type(item.default) for item in fields(Config) if item.name not in _TABLES}
+_BROKER = {item.name: type(getattr(BrokerSettings(), item.name)) for item in fields(BrokerSettings)}
 _LIMITS = {item.name: type(item.default) for item in fields(Limits)}
 
 
 def _checked(values: dict[str, Any], path: Path) -> Config:
-    bounds = values.pop("limits", {})
-    if type(bounds) is not dict:
-        raise ConfigurationError(f"{path}: limits must be a table, got {bounds!r}", hint="write [limits] above them")
+    bounds, broker = (_table(values, name, path) for name in ("limits", "broker"))
     _check_types(values, _SETTINGS, path)
     _check_types(bounds, _LIMITS, path, "limits.")
+    _check_types(broker, _BROKER, path, "broker.")
     try:
-        config = Config(**values, limits=Limits(**bounds))
+        limits = Limits(**bounds)
     except ValueError as error:
         raise ConfigurationError(f"{path}: limits.{error}") from error
+    try:
+        config = Config(**values, limits=limits, broker=BrokerSettings(**broker))
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: broker.{error}") from error
+    if config.external and config.tls:
+        raise ConfigurationError(
+            f"{path}: tls is the embedded broker's, broker.url names another", hint="mqtts:// there, tls = false here"
+        )
     if not 0 <= config.port <= 65535:
         raise ConfigurationError(f"{path}: port must be 0 to 65535, got {config.port}")
     if not 0 <= config.websocket_port <= 65535:
@@ -231,6 +263,13 @@ def _checked(values: dict[str, Any], path: Path) -> Config:
     if NAME.fullmatch(config.prefix) is None:
         raise ConfigurationError(f"{path}: prefix must be one topic level of [A-Za-z0-9_-], got {config.prefix!r}")
     return config
+
+
+def _table(values: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    table = values.pop(name, {})
+    if type(table) is not dict:
+        raise ConfigurationError(f"{path}: {name} must be a table, got {table!r}", hint=f"write [{name}] above them")
+    return table
 
 
 def _check_types(values: dict[str, Any], known: dict[str, type], path: Path, table: str = "") -> None:

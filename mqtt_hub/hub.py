@@ -21,7 +21,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 from mqtt_hub.accounts import AccountBook, Accounts
@@ -31,13 +30,15 @@ from mqtt_hub.archive.writer import ArchiveWriter
 from mqtt_hub.batch import Arrival, Sorter, Work
 from mqtt_hub.broker import Delivery
 from mqtt_hub.desk import Desk
+from mqtt_hub.external import ExternalSource
+from mqtt_hub.external.credentials import login_of
 from mqtt_hub.home import Config, Home
 from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.codec import stamp
 from mqtt_hub.protocol.errors import ArchiveError, MqttHubError
 from mqtt_hub.protocol.table import HUB
 from mqtt_hub.registry import Registry
-from mqtt_hub.sources import EmbeddedSource
+from mqtt_hub.sources import EmbeddedSource, Source
 from mqtt_hub.status import Tally, describe, measure
 from mqtt_hub.workload_store import WorkloadStore
 
@@ -69,17 +70,7 @@ class CollaborativeKernelHub:
         self._tally = Tally(self._db)
         self._measured = measure(self._db, home.archive_path)
         self._book = AccountBook(Accounts(home.accounts_path))
-        self.source = EmbeddedSource(
-            config.host,
-            config.port,
-            accounts=self._book,
-            prefix=config.prefix,
-            limits=config.limits,
-            state=home.broker_path,
-            tls=home.tls_files(config),
-            websocket_port=config.websocket_port,
-            unix_socket=home.path / config.unix_socket if config.unix_socket else None,
-        )
+        self.source = _source(home, config, self._book)
         self._sorter = Sorter(self._registry, self._ledger, role_of=self._role_of, prefix=config.prefix)
         self._desk = Desk(
             self._db,
@@ -100,14 +91,14 @@ class CollaborativeKernelHub:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Listen and work until `stop`; raises `ConfigurationError` when the port is taken."""
-        await self.source.start(self._deliver)
+        """Listen and work until `stop`; raises what keeps the source from starting, such as a port that is taken."""
+        await self.source.start(self._deliver, self._desk.last_will())
         loops = (self._commit_loop(), self._watch_loop(), self._house_loop())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
         self._tell_status()
         if not self._desk.workloads():
             _log.warning("no workloads yet, so nobody has anything to search for: mqtt-hub workload add")
-        _log.info("hub listens on %s:%d, archive %s", self._config.host, self.source.port, self._home.archive_path)
+        _log.info("hub %s, archive %s", self.source.described, self._home.archive_path)
 
     async def failure(self) -> None:
         """Wait for ever; raises when a loop of the hub ends, which is a fault that must not stay silent."""
@@ -131,7 +122,8 @@ class CollaborativeKernelHub:
         self._thread.shutdown()
         self._db.close()
         self._book.close()
-        _log.info("hub stopped")
+        if self._tasks:  # one that could not start has said so
+            _log.info("hub stopped")
 
     def get_hub_status(self) -> dict[str, Any]:
         """Return connected nodes, messages by type and rate, knowledge counts, collaborations, sizes.
@@ -156,7 +148,7 @@ class CollaborativeKernelHub:
     def _tell_status(self) -> None:
         status = self.get_hub_status()
         self._desk.tell_status(status)
-        self._desk.tell_broker_status({"counters": status["broker"], "limits": asdict(self._config.limits)})
+        self._desk.tell_broker_status({"counters": status["broker"], "limits": self.source.bounds()})
 
     def _deliver(self, delivery: Delivery) -> None:
         self._incoming.append(self._sorter.read(delivery, self._now()))
@@ -275,3 +267,20 @@ class CollaborativeKernelHub:
             return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
         except sqlite3.Error as error:
             raise explain(error, self._home.archive_path) from error
+
+
+def _source(home: Home, config: Config, accounts: AccountBook) -> Source:
+    """Return the broker that the configuration names: one elsewhere, or the embedded one."""
+    if config.external is not None:
+        return ExternalSource(config.broker, login_of(home, config), accounts=accounts, prefix=config.prefix)
+    return EmbeddedSource(
+        config.host,
+        config.port,
+        accounts=accounts,
+        prefix=config.prefix,
+        limits=config.limits,
+        state=home.broker_path,
+        tls=home.tls_files(config),
+        websocket_port=config.websocket_port,
+        unix_socket=home.path / config.unix_socket if config.unix_socket else None,
+    )

@@ -21,7 +21,8 @@ from mqtt_hub.home import Home
 from mqtt_hub.protocol.codec import Message, decode, to_json
 from mqtt_hub.protocol.errors import AccessDeniedError, BrokerUnavailableError, ProtocolError
 from mqtt_hub.protocol.table import HUB, MessageType
-from mqtt_hub.protocol.topics import VERSION, build, parse
+from mqtt_hub.protocol.topics import build, parse
+from mqtt_hub.rules.grants import grants
 
 __all__ = ["Observer", "plain", "seen_line"]
 
@@ -68,7 +69,7 @@ class Observer:
             home.running_port(),
             token,
             config.prefix,
-            tls=config.tls,
+            tls=config.own_tls,
             ca_file=home.trusted_ca(config),
             certificate=home.shown_certificate(config, "observer"),
         )
@@ -116,10 +117,11 @@ class Observer:
 
     def messages(self, types: set[str]) -> Iterator[Message]:
         """Yield messages as they pass until the connection ends; all types where none is named."""
-        self._client.subscribe(f"{self._prefix}/{VERSION}/#", qos=0)
-        for message in self._stream(None):
-            if not types or message.type in types:
-                yield message
+        # By type, for not every broker grants an observer the wildcard above what is hidden.
+        filters = grants("observer", "observer", self._prefix).receive
+        wanted = [(filter_, 0) for filter_ in filters if not types or filter_.split("/")[2].upper() in types]
+        self._client.subscribe(wanted)
+        yield from self._stream(None)
 
     def _stream(self, timeout_s: float | None) -> Iterator[Message]:
         while True:

@@ -7,20 +7,22 @@
        └───────────── publish(topic, payload) ◀─────────┘
 
 Behind it stands the embedded broker, which hands messages over in process: the hub's acknowledge is what
-releases the publisher's PUBACK, so here PUBACK means archived. A client of an external broker fits the same
-seam: there the acknowledge is the PUBACK to that broker.
+releases the publisher's PUBACK, so here PUBACK means archived. The other one, `mqtt_hub.external`, reads from
+a broker elsewhere: there the acknowledge is the PUBACK to that broker.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from mqtt_hub.accounts import AccountBook
 from mqtt_hub.broker import Account, Action, Credentials, Delivery, HubBroker, Limits, StateFile
 from mqtt_hub.broker.access import may
+from mqtt_hub.broker.packets import Will
 from mqtt_hub.broker.tls import ServerCertificate
 from mqtt_hub.home import TlsFiles
 from mqtt_hub.protocol.errors import AccessDeniedError
@@ -33,8 +35,19 @@ Deliver = Callable[[Delivery], None]
 class Source(Protocol):
     """Where messages come from and go to."""
 
-    async def start(self, deliver: Deliver) -> None:
-        """Begin to deliver; raises `ConfigurationError` or `BrokerUnavailableError`."""
+    @property
+    def port(self) -> int:
+        """The port at which this machine's own tools find the broker."""
+
+    @property
+    def described(self) -> str:
+        """What the hub does with it, for the log."""
+
+    async def start(self, deliver: Deliver, will: Will) -> None:
+        """Begin to deliver; ``will`` is what a broker that outlives the hub publishes when the hub is lost.
+
+        Raises `ConfigurationError`, `BrokerUnavailableError` or `AccessDeniedError`.
+        """
 
     async def stop(self) -> None:
         """End every connection within a bounded time."""
@@ -47,6 +60,9 @@ class Source(Protocol):
 
     def counters(self) -> dict[str, int]:
         """Return the transport's own counters."""
+
+    def bounds(self) -> dict[str, float]:
+        """Return the transport's bounds in force."""
 
 
 class EmbeddedSource:
@@ -65,7 +81,7 @@ class EmbeddedSource:
         websocket_port: int = 0,
         unix_socket: Path | None = None,
     ) -> None:
-        self._host, self._port, self._limits, self._state = host, port, limits, state
+        self._host, self._port, self._limits, self._state = host, port, limits or Limits(), state
         self._tls, self._websocket_port, self._unix_socket = tls, websocket_port, unix_socket
         self._accounts = accounts
         self._prefix = prefix
@@ -76,7 +92,12 @@ class EmbeddedSource:
         """The port the broker listens on; 0 before `start`."""
         return self._broker.port if self._broker else 0
 
-    async def start(self, deliver: Deliver) -> None:
+    @property
+    def described(self) -> str:
+        """What the log says."""
+        return f"listens on {self._host}:{self.port}"
+
+    async def start(self, deliver: Deliver, will: Will) -> None:  # noqa: ARG002 — this broker goes with the hub
         """Listen; raises `ConfigurationError` when the port is taken, `ArchiveError` when the state is damaged."""
         self._broker = HubBroker(
             {"listeners": self._listeners(), "plugins": {}},
@@ -122,6 +143,10 @@ class EmbeddedSource:
     def counters(self) -> dict[str, int]:
         """Return the broker's counters."""
         return self._broker.counters() if self._broker else {}
+
+    def bounds(self) -> dict[str, float]:
+        """Return the broker's limits."""
+        return asdict(self._limits)
 
     async def _authenticate(self, credentials: Credentials) -> Account | None:
         name, token = credentials.username, credentials.password

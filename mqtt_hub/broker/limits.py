@@ -112,16 +112,15 @@ class Limits:
             raise ValueError(f"packet_bytes_max is {self.packet_bytes_max}, MQTT has none above {_MQTT_BYTES}")
 
 
-def explained() -> dict[str, str]:
-    """Return what happens at each bound, by its name: the table above."""
-    _, table, _ = re.split(
-        r"^ *=+ =+\n", (Limits.__doc__ or "").split("what happens there\n", 1)[1], flags=re.MULTILINE
-    )
+def explained(kind: type) -> dict[str, str]:
+    """Return what happens at each bound of a class such as `Limits`, by its name: the table in its docstring."""
+    _, _head, table, _ = re.split(r"^ *=+ =+\n", kind.__doc__ or "", flags=re.MULTILINE)
+    names = {item.name for item in fields(kind)}
     told: dict[str, str] = {}
     name = ""
     for line in table.splitlines():
         first, *rest = line.split()
-        if first in Limits.__slots__:
+        if first in names:
             name = first
             told[name] = " ".join(rest)
         else:

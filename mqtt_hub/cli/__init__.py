@@ -7,6 +7,7 @@
     workload  add list                    what the fleet searches for
     doctor                                what is wrong, and what to do about it
     cert   server client                  TLS with a private authority
+    rules  mosquitto nats                 accounts and access rule for a broker of one's own
     spawn  demo                           many nodes; the whole thing in a minute
     browse                                the archive in Datasette
     broker --open                         just the embedded broker, for trying it with any client
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import click
 
-from mqtt_hub.cli import browse, cert, doctor, look, nodes, run
+from mqtt_hub.cli import browse, cert, doctor, look, nodes, rules, run
 from mqtt_hub.cli import home as home_commands
 from mqtt_hub.cli import workloads as workload_commands
 from mqtt_hub.protocol.command_line import Commands
@@ -36,6 +37,7 @@ main.add_command(home_commands.init)
 main.add_command(nodes.node)
 main.add_command(workload_commands.workload)
 main.add_command(cert.cert)
+main.add_command(rules.rules)
 main.add_command(run.serve)
 main.add_command(run.broker)
 main.add_command(run.spawn)

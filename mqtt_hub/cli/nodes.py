@@ -65,7 +65,7 @@ def list_(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes f
     """List the accounts: name, role, specialization, since when, revoked or not."""
     records = Accounts(home.accounts_path).all()
     if as_json:
-        rows = [{key: value for key, value in asdict(record).items() if key != "token_hash"} for record in records]
+        rows = [{key: value for key, value in asdict(record).items() if "hash" not in key} for record in records]
         click.echo(to_json(rows))
         return
     for record in records:

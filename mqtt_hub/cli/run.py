@@ -26,12 +26,17 @@ __all__ = ["broker", "demo", "serve", "spawn"]
 @click.command()
 @home_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Instead of the configured port; 0 picks a free one.")
+@click.option("--broker", "url", help="Read from another broker, e.g. mqtt://hub@127.0.0.1:1883, not the embedded one.")
 @click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard error.")
-def serve(home: Home, port: int | None, log_file: Path | None) -> None:
-    """Run the hub with its embedded broker until SIGTERM or Ctrl-C."""
+def serve(home: Home, port: int | None, url: str | None, log_file: Path | None) -> None:
+    """Run the hub with its embedded broker, or with another one, until SIGTERM or Ctrl-C."""
     config = home.config()
+    if port is not None:
+        config = replace(config, port=port)
+    if url is not None:
+        config = replace(config, broker=replace(config.broker, url=url, hosts=[]))
     log_to(log_file)
-    serve_hub(home, config if port is None else replace(config, port=port))
+    serve_hub(home, config)
 
 
 @click.command()
@@ -99,7 +104,7 @@ def spawn(
     ]
     enlist(home, plans)
     supervisor = Supervisor(
-        home, plans, host=config.own_host, port=home.running_port(), prefix=config.prefix, tls=config.tls,
+        home, plans, host=config.own_host, port=home.running_port(), prefix=config.prefix, tls=config.own_tls,
         ca_file=home.trusted_ca(config),
     )  # fmt: skip
     live = LiveLines()

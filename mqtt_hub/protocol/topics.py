@@ -13,7 +13,7 @@ from functools import lru_cache
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.table import HUB, TABLE, MessageType, Scope
 
-__all__ = ["DEFAULT_PREFIX", "NAME", "Topic", "build", "parse", "subscriptions"]
+__all__ = ["DEFAULT_PREFIX", "LOG_LEVELS", "NAME", "Topic", "build", "parse", "subscriptions"]
 
 DEFAULT_PREFIX = "kernel"
 VERSION = "v1"
@@ -22,7 +22,7 @@ TOPICS_REMEMBERED_MAX = 4_096
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _LEVELS = {type_.value.lower(): type_ for type_ in MessageType}
-_LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _parsed(topic: str, prefix: str) -> Topic:
         raise ProtocolError(f"topic: {type_} has {wanted} levels, got {len(levels)}")
     if not all(NAME.fullmatch(level) for level in levels[3:]):
         raise ProtocolError(f"topic: {topic[:80]!r} has a level that is no name")
-    if TABLE[type_].scope is Scope.LEVEL and levels[4] not in _LOG_LEVELS:
+    if TABLE[type_].scope is Scope.LEVEL and levels[4] not in LOG_LEVELS:
         raise ProtocolError(f"topic: {levels[4]!r} is no log level")
     return Topic(type_, levels[3], levels[4] if wanted == 5 else "")
 

@@ -79,13 +79,15 @@ class Report:
         print("\n" + ", ".join(f"{name} {text}" for name, text in self.versions.items()))
 
 
-def arguments(description: str) -> argparse.Namespace:
-    """Return what the command line says."""
+def arguments(description: str, more: Callable[[argparse.ArgumentParser], object] | None = None) -> argparse.Namespace:
+    """Return what the command line says; ``more`` adds options of one benchmark alone."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--quick", action="store_true", help="one pair each, short: under 40 s, coarse")
     parser.add_argument("--pairs", type=int, default=3, help="interleaved pairs of which the median counts")
     parser.add_argument("--all-cores", action="store_true", help="do not put the broker and its load on one core")
+    if more is not None:
+        more(parser)
     return parser.parse_args()
 
 
@@ -170,7 +172,9 @@ def running(words: list[str], port: int, **options: Any) -> Iterator[subprocess.
 
 
 @contextmanager
-def mosquitto(directory: Path, accounts: dict[str, str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def mosquitto(
+    directory: Path, accounts: dict[str, str], *, inflight: int = 256
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Run mosquitto with these accounts and the access rule in its own words; yield its port."""
     broker, passwd = program("mosquitto"), program("mosquitto_passwd")
     if broker is None or passwd is None:
@@ -183,15 +187,16 @@ def mosquitto(directory: Path, accounts: dict[str, str]) -> Iterator[tuple[int, 
     rules.write_text(
         "user watch\ntopic read kernel/v1/#\n\nuser hub\ntopic readwrite kernel/#\n\n"
         + "".join(f"pattern write kernel/v1/{kind}/%u/#\n" for kind in ("pattern_share", "progress", "log"))
-        + "pattern write kernel/v1/hello/%u\n"
+        + "pattern write kernel/v1/hello/%u\npattern read kernel/v1/+/hub/%u\n"
     )
     port = free_port()
     config = directory / "mosquitto.conf"
     config.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nacl_file {rules}\n"
-        # the same window as ours, and nothing dropped
-        "max_inflight_messages 256\nmax_queued_messages 0\nset_tcp_nodelay true\npersistence false\nsys_interval 0\n"
-        f"user {os.environ.get('USER', 'root')}\nlog_type none\n"
+        # by default the same window as ours; nothing dropped
+        f"max_inflight_messages {inflight}\nmax_queued_messages 0\nset_tcp_nodelay true\npersistence false\n"
+        "sys_interval 0\n"
+        f"user {os.environ.get('USER', 'root')}\nlog_dest file {directory}/log\nlog_type subscribe\n"
     )
     with running([broker, "-c", str(config)], port) as process:
         yield port, process

@@ -28,8 +28,8 @@ def bounded(**bounds: float) -> Iterator[Running]:
 
 
 def test_every_bound_is_explained() -> None:
-    assert list(explained()) == [field.name for field in fields(Limits)]
-    assert all(explained().values())
+    assert list(explained(Limits)) == [field.name for field in fields(Limits)]
+    assert all(explained(Limits).values())
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Limits)])

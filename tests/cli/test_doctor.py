@@ -120,6 +120,17 @@ def test_a_taken_port_is_found(tmp_path: Path) -> None:
     assert "Address already in use" in found["port"][0]["found"]
 
 
+def test_of_another_broker_each_host_is_looked_for_and_the_own_port_is_not(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as broker, socket.create_server(("127.0.0.1", 0)) as unused:
+        here, nowhere = broker.getsockname()[1], unused.getsockname()[1]
+        unused.close()
+        home.config_path.write_text(
+            f'port = {here}\n[broker]\nurl = "mqtt://127.0.0.1:{here}"\nhosts = ["127.0.0.1:{nowhere}"]\n'
+        )
+        found = problems(home)
+    assert [one["found"].partition(": ")[0] for one in found["port"]] == [f"the broker at 127.0.0.1:{nowhere}"]
+
+
 def test_a_hub_that_was_killed_is_told_as_nobody_answering(home: Home) -> None:
     home.port_path.write_text("1\n")
     assert "nobody answers at 127.0.0.1:1" in problems(home)["hub"][0]["found"]

@@ -1,0 +1,1 @@
+"""The hub with a broker elsewhere: mosquitto and nats-server for real."""
