@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
@@ -23,6 +24,7 @@ from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
 from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.registry import kinds as known_kinds
 from trainers.arenas.registry import kinds_of
+from trainers.commands_llm import ModelSettings, advised, model_options, model_settings
 from trainers.library import Library
 from trainers.node import Node, NodeSettings
 from trainers.node_log import NodeLogHandler
@@ -60,6 +62,7 @@ __all__ = ["outbox", "run"]
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same search.")
 @click.option("--evaluations", type=click.IntRange(1), help="Stop after so many, and some to choose.")
+@model_options
 @click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard error.")
 @click.option("--stop-at-end-of-input", is_flag=True, help="Stop when standard input ends (for supervisors).")
 def run(
@@ -79,6 +82,7 @@ def run(
     evaluations: int | None,
     log_file: Path | None,
     stop_at_end_of_input: bool,  # noqa: FBT001 — click passes flags so
+    **model: Any,
 ) -> None:
     """Run a node until Ctrl-C: a trainer searches and shares, a validator judges.
 
@@ -87,6 +91,7 @@ def run(
       mqtt-hub node add AI_Node_1 --role trainer --token-file token
       kernel-trainer run --name AI_Node_1 --token-file token
     """  # noqa: D301 — click's \b keeps the lines apart
+    advice = model_settings(**model)
     settings = _settings(name, role, specialization, token_file, host, port, prefix, home)
     if tls or ca_file or certificate:
         settings = replace(settings, tls=Tls(ca_file, certificate, key))
@@ -97,7 +102,7 @@ def run(
     with _alone(settings.home):  # first of all: the log is that of the node that runs
         log_to(log_file)
         try:
-            _work(settings, stop, TrainerSettings(seed=seed, evaluations_max=evaluations))
+            _work(settings, stop, TrainerSettings(seed=seed, evaluations_max=evaluations), advice)
         except MqttHubError as error:
             if log_file is not None:  # whoever reads the log later wants to know why it ends
                 logging.getLogger(name).error("%s", error)
@@ -133,7 +138,7 @@ def _alone(home: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _work(settings: NodeSettings, stop: Stop, search: TrainerSettings) -> None:
+def _work(settings: NodeSettings, stop: Stop, search: TrainerSettings, advice: ModelSettings | None) -> None:
     with Evaluators() as evaluators:
         library = Library(settings.home / "workloads")
         settings = replace(settings, capabilities=_capabilities(evaluators.engine))
@@ -144,8 +149,9 @@ def _work(settings: NodeSettings, stop: Stop, search: TrainerSettings) -> None:
             if settings.role == "validator":
                 KernelValidator(node, library, evaluators, stop).run()
             else:
-                trainer = NetworkedKernelTrainer(node, library, evaluators, stop, search)
-                trainer.run()
+                with advised(advice, node.log) as adviser:
+                    more = {"consult": adviser.consult} if adviser else {}
+                    NetworkedKernelTrainer(node, library, evaluators, stop, search, **more).run()
         finally:
             node.log.removeHandler(handler)
             node.stop()

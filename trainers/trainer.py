@@ -14,6 +14,7 @@ from __future__ import annotations
 import queue
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -64,10 +65,19 @@ class NetworkedKernelTrainer:
     """Searches for components and shares what it learns."""
 
     def __init__(
-        self, node: Node, library: Library, evaluators: Evaluators, stop: Stop, settings: TrainerSettings
+        self,
+        node: Node,
+        library: Library,
+        evaluators: Evaluators,
+        stop: Stop,
+        settings: TrainerSettings,
+        *,
+        consult: Callable[[Study], None] = lambda _study: None,
     ) -> None:
+        """``consult`` is called between two evaluations: a language model's adviser, where there is one."""
         self._node, self._library, self._stop, self._settings = node, library, stop, settings
         self._kinds = {name: kind_of(name) for name in node.settings.kinds}
+        self._consult = consult
         self.meter = Meter(evaluators)
         self._studies: dict[str, Study] = {}  # by workload id
         self._collaboration = Collaboration(node, self._studies)
@@ -108,10 +118,11 @@ class NetworkedKernelTrainer:
         self._collaboration.ask_if_stuck(study)
 
     def _pause(self, study: Study) -> None:
-        """Between two evaluations: tell progress, hear messages, help whoever asked."""
+        """Between two evaluations: tell progress, hear messages, take advice, help whoever asked."""
         self._node.check()
         self._tell_progress(study)
         self._listen(wait_s=0.0)
+        self._consult(study)
         if self._collaboration.help_wanted and not self._over():
             self._activity = "help"
             self._collaboration.help_next(self._over)

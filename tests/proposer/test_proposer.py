@@ -26,7 +26,9 @@ from trainers.proposer.proposer import Proposer
 
 PROGRAM = canonical(classics("page_replacement")["sieve"])
 GOOD = f"Sieve it is.\n```python\n{PROGRAM}```\n"
-SITUATION = Situation(FORM, "orders", "LRU misses .2, the bound .1.", (Told(PROGRAM, "closes .412 of the gap"),))
+SITUATION = Situation(
+    FORM, "orders", "orders", "LRU misses .2, the bound .1.", (Told(PROGRAM, "closes .412 of the gap"),)
+)
 LOG = logging.getLogger("tests.proposer")
 
 

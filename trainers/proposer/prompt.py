@@ -36,7 +36,8 @@ class Situation:
     """Where a study stands: all that a proposal may build on."""
 
     form: Form
-    workload: str  # for people; the trace itself is never sent
+    workload: str  # its id; the trace itself is never sent
+    title: str  # its name
     about: str  # counters of the workload and its baselines, in words
     parents: tuple[Told, ...]  # best first
     failures: tuple[Told, ...] = ()  # of earlier proposals, latest last
@@ -69,7 +70,7 @@ def _returns(form: Form, function: Function) -> str:
 
 
 def _task(situation: Situation) -> str:
-    parts = [f"Workload {situation.workload}. {situation.about}", "The best programs so far:"]
+    parts = [f"Workload {situation.title}. {situation.about}", "The best programs so far:"]
     parts += [_told(one) for one in situation.parents[:PARENTS_MAX]]
     if situation.failures:
         parts.append("Proposals of yours that did not do:")
