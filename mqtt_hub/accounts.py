@@ -17,7 +17,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from mqtt_hub.protocol.table import HUB, RESERVED, ROLES
 from mqtt_hub.protocol.topics import NAME
 from mqtt_hub.verifiers import bcrypt_verifier, mosquitto_verifier
 
-__all__ = ["AccountBook", "AccountRecord", "Accounts"]
+__all__ = ["AccountBook", "AccountRecord", "Accounts", "OperatorDecision"]
 
 MIGRATIONS = Migrations("mqtt_hub.accounts")
 _HASHER = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
@@ -60,6 +60,25 @@ def m0002_verifiers(db: Database) -> None:
     """The token as other brokers' password files want it; an account has them from its next token on."""
     db.table("accounts").add_column("mosquitto_hash", str, not_null_default="")
     db.table("accounts").add_column("bcrypt_hash", str, not_null_default="")
+
+
+@MIGRATIONS()
+def m0018_decisions(db: Database) -> None:
+    """What the operator decided about nodes and submissions; the hub, the archive's only writer, carries it out."""
+    db.table("decisions").create(
+        {"id": str, "at": str, "action": str, "subject": str, "reason": str}, pk="id", not_null={"action", "subject"}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorDecision:
+    """``quarantine`` or ``release`` a node, or ``reopen`` a submission."""
+
+    id: str
+    at: str
+    action: str
+    subject: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +159,19 @@ class Accounts:
         with self._change():
             self._db.table("accounts").update(name, {"revoked_at": now})
 
+    def decide(self, action: str, subject: str, reason: str, now: str) -> None:
+        """Write down what the operator decided; a running hub carries it out at once, another at its start."""
+        if action != "reopen":
+            self._existing(subject)
+        decision = OperatorDecision(secrets.token_hex(8), now, action, subject, reason)
+        with self._change():
+            self._db.table("decisions").insert(asdict(decision))
+
+    def decisions(self) -> list[OperatorDecision]:
+        """Return what the operator decided, in order."""
+        rows = self._db.execute("SELECT id, at, action, subject, reason FROM decisions ORDER BY rowid")
+        return [OperatorDecision(*row) for row in rows]
+
     def find(self, name: str) -> AccountRecord | None:
         """Return one account."""
         return next((record for record in self.all() if record.name == name), None)
@@ -188,6 +220,7 @@ class AccountBook:
         self._records = {record.name: record for record in accounts.all()}
         self._key = secrets.token_bytes(32)
         self._verified: dict[str, tuple[int, bytes]] = {}  # name -> (generation, HMAC of the right token)
+        self._decisions = accounts.decisions()
 
     def get(self, name: str) -> AccountRecord | None:
         """Return the account if it may connect."""
@@ -224,6 +257,7 @@ class AccountBook:
         if version == self._version:
             return []
         self._version = version
+        self._decisions = self._accounts.decisions()
         before, self._records = self._records, {record.name: record for record in self._accounts.all()}
         changed = []
         for name, old in before.items():
@@ -232,6 +266,11 @@ class AccountBook:
                 self._verified.pop(name, None)
                 changed.append(name)
         return changed
+
+    def take_decisions(self) -> list[OperatorDecision]:
+        """Return what the operator decided; after the first call only when the file has changed."""
+        decisions, self._decisions = self._decisions, []
+        return decisions
 
     def close(self) -> None:
         """Close the file."""

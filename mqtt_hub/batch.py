@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mqtt_hub.archive.writer import Grant
 from mqtt_hub.broker import Delivery
@@ -148,8 +148,6 @@ class Sorter:
 
     def _refuse(self, entry: Rejected, work: Work) -> None:
         """Archive a rejection that may not take up the key it names; the sender is told all the same."""
-        work.rows.append(
-            Rejected(entry.sender, entry.topic, entry.payload, entry.received_at, entry.reason, entry.session)
-        )
+        work.rows.append(replace(entry, seq=None))
         rejection = Rejection(entry.session or 0, entry.seq or 0, entry.reason)
         work.owe((entry.sender, self._registry.session(entry.sender)), rejection)

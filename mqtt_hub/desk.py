@@ -1,4 +1,4 @@
-"""What the hub itself says: TRAINING_SYNC, RECEIPT, STATUS and the workloads.
+"""What the hub itself says: TRAINING_SYNC, RECEIPT, VERDICT, STATUS and the workloads.
 
 Everything sent is kept in ``sent`` until the next batch archives it. Workload chunks are archived without
 their data: the file of that digest lies in the home, and hidden parts stay out of a database people browse. The
@@ -19,7 +19,7 @@ from mqtt_hub.batch import REJECTIONS_MAX, Greeting, Key
 from mqtt_hub.broker.packets import Will
 from mqtt_hub.intake import Accepted
 from mqtt_hub.ledger import Ledger
-from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync, WorkloadChunk
+from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync, Verdict, WorkloadChunk
 from mqtt_hub.protocol.codec import Message, encode, scope_of, stamp, to_json
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.table import BROKER, HUB, TABLE, MessageType
@@ -107,7 +107,7 @@ class Desk:
         self._workloads.refresh()
         return TrainingSync(
             accepted=True,
-            reason="welcome",
+            reason=queries.welcome(self._db, node),
             session=greeting.session,
             receipts=tuple(
                 self._ledger.receipt(node, session) for session in self._ledger.sessions(node)[:SESSIONS_MAX]
@@ -139,6 +139,10 @@ class Desk:
             for stored in self._workloads.for_role(message.body.role, message.body.kinds):
                 if stored.entry.id not in have:
                     self._due.setdefault(stored.entry.id, (self._clock() + GATHER_S, stored))
+
+    def tell_verdict(self, verdict: Verdict) -> None:
+        """Tell everybody what a quorum came to."""
+        self._send(MessageType.VERDICT, verdict, correlation_id=verdict.submission)
 
     def workloads(self) -> int:
         """Return how many workload files there are."""

@@ -45,7 +45,8 @@ _TEMPLATE = """\
 host = {host}      # address the embedded broker listens on; anything but loopback is yours to protect
 port = {port}             # TCP port of the embedded broker
 prefix = {prefix}       # first level of every topic
-quorum = {quorum}               # validators that must agree, digest for digest, before a verdict counts
+quorum = {quorum}               # validators that must agree, digest for digest, before a verdict on a trusted node counts
+quorum_new = {quorum_new}           # the same for nodes that are not trusted yet; less than quorum counts as quorum
 
 tls = {tls}             # MQTT over TLS on `port`; first: mqtt-hub cert server --host NAME
 tls_certificate = {tls_certificate}    # your own certificate (PEM); empty: tls/server.pem in this directory
@@ -70,6 +71,7 @@ class Config:
     port: int = DEFAULT_PORT
     prefix: str = DEFAULT_PREFIX
     quorum: int = 1
+    quorum_new: int = 1
     tls: bool = False
     tls_certificate: str = ""
     tls_key: str = ""
@@ -260,6 +262,8 @@ def _checked(values: dict[str, Any], path: Path) -> Config:
         raise ConfigurationError(f"{path}: tls_certificate and tls_key belong together, one is empty")
     if not 1 <= config.quorum <= 100:
         raise ConfigurationError(f"{path}: quorum must be 1 to 100, got {config.quorum}")
+    if not 1 <= config.quorum_new <= 100:
+        raise ConfigurationError(f"{path}: quorum_new must be 1 to 100, got {config.quorum_new}")
     if NAME.fullmatch(config.prefix) is None:
         raise ConfigurationError(f"{path}: prefix must be one topic level of [A-Za-z0-9_-], got {config.prefix!r}")
     return config

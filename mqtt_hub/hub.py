@@ -23,10 +23,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from mqtt_hub.accounts import AccountBook, Accounts
+from mqtt_hub.accounts import AccountBook, Accounts, OperatorDecision
 from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import explain, open_archive
-from mqtt_hub.archive.writer import ArchiveWriter
+from mqtt_hub.archive.writer import ArchiveWriter, News, Quorum
 from mqtt_hub.batch import Arrival, Sorter, Work
 from mqtt_hub.broker import Delivery
 from mqtt_hub.desk import Desk
@@ -61,7 +61,8 @@ class CollaborativeKernelHub:
     def __init__(self, home: Home, config: Config, *, clock: Callable[[], float] = time.time) -> None:
         self._home, self._config, self._clock = home, config, clock
         self._db = open_archive(home.archive_path)
-        self._writer = ArchiveWriter(self._db, home.archive_path, quorum=config.quorum)
+        quorum = Quorum(trusted=config.quorum, new=max(config.quorum, config.quorum_new))
+        self._writer = ArchiveWriter(self._db, home.archive_path, quorum=quorum)
         self._thread = ThreadPoolExecutor(1, "archive")  # the archive's connection belongs to this thread
         self._registry = Registry(queries.nodes(self._db))
         self._ledger = Ledger()
@@ -71,6 +72,7 @@ class CollaborativeKernelHub:
         self._measured = measure(self._db, home.archive_path)
         self._book = AccountBook(Accounts(home.accounts_path))
         self.source = _source(home, config, self._book)
+        self.source.quarantine(queries.quarantined(self._db))
         self._sorter = Sorter(self._registry, self._ledger, role_of=self._role_of, prefix=config.prefix)
         self._desk = Desk(
             self._db,
@@ -83,6 +85,7 @@ class CollaborativeKernelHub:
             clock=clock,
         )
         self._incoming: deque[Arrival] = deque()
+        self._decided: list[OperatorDecision] = self._book.take_decisions()
         self._stamped: tuple[int, str] = (0, "")  # the last millisecond, written out
         self._wake = asyncio.Event()
         self._started_at = clock()
@@ -165,20 +168,24 @@ class CollaborativeKernelHub:
         while not (self._stopping and not self._incoming and not self._desk.sent):
             await self._wake.wait()
             self._wake.clear()
-            while self._incoming or self._desk.sent:
+            while self._incoming or self._desk.sent or self._decided:
+                if self._decided:
+                    decided, self._decided = self._decided, []
+                    if not await self._write(self._writer.carry_out, decided):
+                        return
                 count, take = min(len(self._incoming), BATCH_MESSAGES_MAX), self._incoming.popleft
                 arrivals = [take() for _ in range(count)]
                 work = self._sorter.sort(arrivals, self._desk.take_sent())
-                if not await self._write(work):
+                if not await self._write(self._writer.commit, work.rows):
                     return
                 await self._settle(work)
 
-    async def _write(self, work: Work) -> bool:
-        """Commit, however long it takes; False when the hub stops before it could."""
+    async def _write(self, write: Callable[[list[T]], News], what: list[T]) -> bool:
+        """Commit, however long it takes, and tell what it decided; False when the hub stops before it could."""
         delay_s = 0.1
         while True:
             try:
-                await self._in_thread(self._writer.commit, work.rows)
+                news = await self._in_thread(write, what)
             except ArchiveError as error:
                 if self._state != "degraded":
                     _log.error("degraded, nothing is acknowledged: %s", error)
@@ -191,7 +198,16 @@ class CollaborativeKernelHub:
             if self._state == "degraded":
                 _log.info("the archive takes messages again")
                 self._enter("running")
+            self._announce(news)
             return True
+
+    def _announce(self, news: News) -> None:
+        for verdict in news.verdicts:
+            self._desk.tell_verdict(verdict)
+        if news.quarantined:
+            self.source.quarantine(news.quarantined)
+            for name, reason in news.quarantined.items():
+                _log.warning("%s is %s", name, f"quarantined: {reason}" if reason else "released")
 
     def _enter(self, state: str) -> None:
         self._state = state
@@ -228,9 +244,10 @@ class CollaborativeKernelHub:
         while True:
             await asyncio.sleep(TICK_S)
             await self._shut_out_revoked()
+            self._decided += self._book.take_decisions()
             self._desk.offer_new_workloads()
             self._desk.send_due_workloads()
-            if self._desk.sent:
+            if self._desk.sent or self._decided:
                 self._wake.set()
 
     async def _house_loop(self) -> None:

@@ -10,10 +10,11 @@ reason. ``sender`` is the authenticated account, never what the payload says of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
+from mqtt_hub.broker.access import is_forgery
 from mqtt_hub.protocol.codec import Message, decode
 from mqtt_hub.protocol.compiled import constructor
 from mqtt_hub.protocol.errors import ProtocolError
@@ -37,7 +38,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """What came instead; ``session`` and ``seq`` are set where the sender's own key could be read."""
+    """What came instead; ``session`` and ``seq`` are set where the sender's own key could be read.
+
+    ``forged``: it speaks in another's name, or as only another role may.
+    """
 
     sender: str
     topic: str
@@ -46,6 +50,7 @@ class Rejected:
     reason: str
     session: int | None = None
     seq: int | None = None
+    forged: bool = False
 
 
 Entry = Accepted | Rejected
@@ -55,7 +60,8 @@ _accepted = constructor(Accepted)
 def take(topic: str, payload: bytes, received_at: str, *, sender: str, refused: str | None, prefix: str) -> Entry:
     """Return the entry for one delivery; ``refused`` is the access rule's reason, if it had one."""
     if refused is not None:
-        return _rejected(topic, payload, received_at, sender, f"access: {refused}")
+        rejected = _rejected(topic, payload, received_at, sender, f"access: {refused}")
+        return replace(rejected, forged=True) if is_forgery(refused) else rejected
     try:
         parsed = parse(topic, prefix=prefix)
         entry: Accepted = _accepted(decode(payload, parsed), parsed.scope, payload, received_at)
@@ -71,24 +77,21 @@ def reject(accepted: Accepted, topic: str, reason: str) -> Rejected:
 
 
 def _rejected(topic: str, payload: bytes, received_at: str, sender: str, reason: str) -> Rejected:
-    session, seq = _key(payload, sender)
-    return Rejected(sender, topic, payload, received_at, reason[:REASON_CHARACTERS_MAX], session, seq)
-
-
-def _key(payload: bytes, sender: str) -> tuple[int | None, int | None]:
-    """Return the sender's own (session, seq), so that the receipt can name what was rejected.
+    """Return the entry with the sender's own (session, seq), so that the receipt can name what was rejected.
 
     A message that is too long or nests too deep has a key all the same: without it in the receipt its sender
     would send it for ever. The broker bounds the bytes.
     """
+    entry = Rejected(sender, topic, payload, received_at, reason[:REASON_CHARACTERS_MAX])
     try:
         envelope = orjson.loads(payload)
     except orjson.JSONDecodeError:
-        return None, None
+        return entry
     if type(envelope) is not dict:
-        return None, None
-    session, seq = envelope.get("session"), envelope.get("seq")
-    own = envelope.get("sender") == sender
-    if own and type(session) is int and type(seq) is int and 0 <= session <= SEQ_MAX and 0 < seq <= SEQ_MAX:
-        return session, seq
-    return None, None
+        return entry
+    said, session, seq = envelope.get("sender"), envelope.get("session"), envelope.get("seq")
+    if said != sender:
+        return replace(entry, forged=type(said) is str)
+    if type(session) is int and type(seq) is int and 0 <= session <= SEQ_MAX and 0 < seq <= SEQ_MAX:
+        return replace(entry, session=session, seq=seq)
+    return entry

@@ -14,7 +14,7 @@ a broker elsewhere: there the acknowledge is the PUBACK to that broker.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,6 +58,9 @@ class Source(Protocol):
     async def shut_out(self, names: list[str]) -> None:
         """End the live connections of accounts whose token is void."""
 
+    def quarantine(self, names: Mapping[str, str]) -> None:
+        """Take shares of these accounts no more, for these reasons; an empty reason ends it."""
+
     def counters(self) -> dict[str, int]:
         """Return the transport's own counters."""
 
@@ -85,6 +88,7 @@ class EmbeddedSource:
         self._tls, self._websocket_port, self._unix_socket = tls, websocket_port, unix_socket
         self._accounts = accounts
         self._prefix = prefix
+        self._quarantined: dict[str, str] = {}
         self._broker: HubBroker | None = None
 
     @property
@@ -140,6 +144,13 @@ class EmbeddedSource:
                 self._broker.forget_access(name)
                 await self._broker.disconnect(name, forget_session=True)
 
+    def quarantine(self, names: Mapping[str, str]) -> None:
+        """Refuse what these accounts share from now on, on live connections too; an empty reason ends it."""
+        self._quarantined.update(names)
+        for name in names:
+            if self._broker is not None:
+                self._broker.forget_access(name)
+
     def counters(self) -> dict[str, int]:
         """Return the broker's counters."""
         return self._broker.counters() if self._broker else {}
@@ -170,4 +181,8 @@ class EmbeddedSource:
         return None if record is None else record.role
 
     def _may(self, account: Account, action: Action, topic: str, retain: bool) -> str | None:  # noqa: FBT001 — broker's signature
-        return may(account.role, account.name, action.value, topic, retain=retain, prefix=self._prefix)
+        quarantined = self._quarantined.get(account.name, "")
+        return may(
+            account.role, account.name, action.value, topic,
+            retain=retain, prefix=self._prefix, quarantined=quarantined,
+        )  # fmt: skip

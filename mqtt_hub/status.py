@@ -21,6 +21,7 @@ from mqtt_hub.registry import Registry
 __all__ = ["Tally", "describe", "measure"]
 
 RATE_WINDOW_S = 10.0
+QUARANTINED_MAX = 32  # named in the status; ``levels`` counts them all
 
 
 class Tally:
@@ -57,6 +58,10 @@ def measure(db: Database, archive: Path) -> dict[str, Any]:
     return {
         "active_collaborations": queries.active_collaborations(db),
         "components": queries.components_by_verdict(db),
+        "trust": {
+            "levels": queries.trust_levels(db),
+            "quarantined": dict(list(queries.quarantined(db).items())[:QUARANTINED_MAX]),
+        },
         "archive_bytes": sum(path.stat().st_size for path in (archive, wal) if path.exists()),
     }
 

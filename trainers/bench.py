@@ -26,6 +26,7 @@ from mqtt_hub.protocol.bodies import (
     TestResult,
 )
 from mqtt_hub.protocol.codec import to_json
+from mqtt_hub.protocol.submission import submission_id
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
 from trainers.policy import PolicyError, canonical, component_id, parse, to_c
 from trainers.policy.tree import Component
@@ -37,6 +38,8 @@ __all__ = ["Bench", "refused"]
 AGREEMENT_ROWS = 2_000  # the reference interpreter is slow; a disagreement shows early
 REASON_CHARACTERS_MAX = 300
 HIDDEN_MAX = 32  # hidden workloads in one verdict, by name: so many scores and the C source fit an envelope
+HIDDEN_TESTS = ("useful",)  # what they say follows from hidden workloads: their names may be told, no more
+NOT_THEIR_FAULT = ("useful", "claims", "kind")  # what no submitter can test: hidden workloads, what a validator has
 RUNAWAYS = ("fuel", "timeout")  # failures that the budget test answers for; any other breaks an invariant
 
 
@@ -123,10 +126,11 @@ class Bench:
                 differs = differs or f"{workload.name}: two runs differ"
             else:
                 untrue = untrue or _contradiction(claim, workload, first)
+        sheet.note("claims", "" if claims else "no claim on a workload that this validator has")
         sheet.note("budget", budget)
         sheet.note("invariants", invariants)
         sheet.note("determinism", differs)
-        sheet.note("reproduction", untrue or ("" if claims else "no claim on a workload that this validator has"))
+        sheet.note("reproduction", untrue)
         return sheet.first_failure() is None
 
     def _total(self, component: Component, train: Sequence[Workload], sheet: _Sheet) -> None:
@@ -192,7 +196,7 @@ class Bench:
 def refused(submission: OsComponentShare, submitter: str, reason: str) -> TestResult:
     """Return the verdict on what no bench can judge: a component of a kind that is not known here."""
     sheet = _Sheet()
-    sheet.note("static", reason)
+    sheet.note("kind", reason)
     return _result(submission, submitter, sheet, (), "")
 
 
@@ -201,18 +205,24 @@ def _result(
 ) -> TestResult:
     failed = sheet.first_failure()
     if failed is None:
-        verdict, reason = "accepted", "every test passed"
+        verdict, reason, told = "accepted", "every test passed", "every test passed"
     else:
         unproven = failed.name in ("reproduction", "determinism")
         verdict, reason = "not_reproduced" if unproven else "rejected", f"{failed.name}: {failed.reason}"
+        told = f"{failed.name}: not on a hidden workload" if failed.name in HIDDEN_TESTS else reason
+    faulty = failed is not None and failed.name not in NOT_THEIR_FAULT
     tests = tuple(sheet.tests)
-    stands = to_json([submission.kind, submission.component, verdict, tests, hidden])
+    name = submission_id(submitter, submission)
+    stands = to_json([name, submission.kind, submission.component, verdict, faulty, tests, hidden])
     return TestResult(
         kind=submission.kind,
         component=submission.component,
+        submission=name,
         submitter=submitter,
         verdict=verdict,  # type: ignore[arg-type]
+        faulty=faulty,
         reason=reason[:REASON_CHARACTERS_MAX],
+        told=told[:REASON_CHARACTERS_MAX],
         tests=tests,
         hidden=hidden,
         digest=sha256(stands).hexdigest(),

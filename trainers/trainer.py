@@ -219,8 +219,8 @@ class NetworkedKernelTrainer:
             self._node.log.warning("%s shared what is no program: %s", message.sender, error)
         if message.type is MessageType.WORKLOAD:
             self._take_workload(body)
-        elif message.type is MessageType.TEST_RESULT and body.submitter == self._node.settings.name:
-            self._node.log.info("%s judged %s: %s (%s)", message.sender, body.component[:12], body.verdict, body.reason)
+        elif message.type is MessageType.VERDICT and body.submitter == self._node.settings.name:
+            self._node.log.info("the verdict on %s: %s (%s)", body.component[:12], body.verdict, body.reason)
         else:
             self._collaboration.take(message)
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import queue
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 
 from mqtt_hub.protocol.bodies import OsComponentShare, Progress, TrainingSync, WorkloadChunk
 from mqtt_hub.protocol.codec import Message
+from mqtt_hub.protocol.submission import submission_id
 from mqtt_hub.protocol.table import MessageType
 from trainers.arenas.errors import EvaluationError
 from trainers.arenas.evaluators import Evaluators
@@ -29,9 +30,12 @@ from trainers.workloads.errors import WorkloadError
 __all__ = ["KernelValidator"]
 
 WAITING_MAX = 1_000  # beyond it new ones are left to a later TRAINING_SYNC
+WAITING_OF_ONE_MAX = 50  # of one submitter
 JUDGED_MAX = 100_000  # remembered, so that what is told twice is judged once
 MORE_AFTER_S = 1.0  # when the hub's last list brought something to judge: it names a few at a time
 ASK_EVERY_S = 60.0  # otherwise: what no message told, the hub still knows
+
+_Name = tuple[str, int]  # a submission and its round: an operator may have it judged anew
 
 
 class KernelValidator:
@@ -41,12 +45,13 @@ class KernelValidator:
         self._node, self._library, self._stop = node, library, stop
         self._evaluators = evaluators
         self._benches: dict[str, Bench] = {}  # by kind, made when first needed
-        self._waiting: OrderedDict[str, tuple[str, OsComponentShare]] = OrderedDict()
-        self._judged: set[str] = set()
-        self._judged_in_order: deque[str] = deque()
+        self._waiting: OrderedDict[_Name, tuple[str, OsComponentShare]] = OrderedDict()
+        self._judged: set[_Name] = set()
+        self._judged_in_order: deque[_Name] = deque()
+        self._served: Counter[str] = Counter()  # verdicts by submitter: whoever had least is next
         self._sync: TrainingSync | None = None
         self._told_news = False
-        self._told_waiting: set[str] = set()
+        self._told_waiting: set[_Name] = set()
 
     def run(self) -> None:
         """Judge until told to stop; raises what ended the node."""
@@ -56,30 +61,34 @@ class KernelValidator:
             submission = self._next() if self._equipped() else None
             self._listen(wait_s=0.0 if submission else 0.2)
             if submission:
-                self._judge(*self._waiting.pop(submission))
+                self._judge(submission, *self._waiting.pop(submission))
             elif not self._equipped() or self._waiting:
                 self._node.ask_again()
             else:
                 self._node.ask_again(MORE_AFTER_S if self._told_news else ASK_EVERY_S)
 
-    def _next(self) -> str | None:
-        """Return the oldest submission that can be judged: the hidden part of its target must be here.
+    def _next(self) -> _Name | None:
+        """Return the submission that is next: of the submitter that was judged least, its oldest.
 
-        Without it nothing could be said of its use, and a rejection would be for ever.
+        It can be judged if the hidden part of its target is here: without it nothing could be said of its use, and
+        a rejection would be for ever.
         """
-        for component, (_submitter, submission) in self._waiting.items():
-            train, hidden = (
-                {workload.name for workload in self._library.of(submission.kind, part)} for part in ("train", "hidden")
-            )
-            if submission.target in hidden or submission.target not in train:
-                return component
-            if component not in self._told_waiting:
-                self._told_waiting.add(component)
-                self._node.log.info("%s waits for the hidden part of %s", component[:12], submission.target)
+        ready: dict[str, _Name] = {}
+        kinds = {submission.kind for _submitter, submission in self._waiting.values()}
+        without_hidden = {kind: self._names(kind, "train") - self._names(kind, "hidden") for kind in kinds}
+        for name, (submitter, submission) in self._waiting.items():
+            if submission.target not in without_hidden[submission.kind]:
+                ready.setdefault(submitter, name)
+            elif name not in self._told_waiting:
+                self._told_waiting.add(name)
+                self._node.log.info("%s waits for the hidden part of %s", submission.component[:12], submission.target)
         self._told_waiting &= self._waiting.keys()
-        return None
+        return min(ready.items(), key=lambda item: self._served[item[0]], default=("", None))[1]
 
-    def _judge(self, submitter: str, submission: OsComponentShare) -> None:
+    def _names(self, kind: str, part: str) -> set[str]:
+        return {workload.name for workload in self._library.of(kind, part)}
+
+    def _judge(self, name: _Name, submitter: str, submission: OsComponentShare) -> None:
         kind = submission.kind
         started = time.monotonic()
         try:
@@ -90,12 +99,14 @@ class KernelValidator:
         else:
             train, hidden = (self._library.of(kind, part) for part in ("train", "hidden"))
             result = self._benches[kind].judge(submission, submitter, train, hidden)
-        self._node.share(MessageType.TEST_RESULT, result, correlation_id=submission.component)
-        self._judged.add(submission.component)
-        self._judged_in_order.append(submission.component)
+        self._node.share(MessageType.TEST_RESULT, result, correlation_id=result.submission)
+        self._served[submitter] += 1
+        self._judged.add(name)
+        self._judged_in_order.append(name)
         if len(self._judged_in_order) > JUDGED_MAX:
             self._judged.discard(self._judged_in_order.popleft())
-        self._node.log.info("%s of %s: %s (%s)", submission.component[:12], submitter, result.verdict, result.reason)
+        # What a node logs, everybody reads: nothing of hidden workloads.
+        self._node.log.info("%s of %s: %s (%s)", submission.component[:12], submitter, result.verdict, result.told)
         rate = 1 / max(1e-3, time.monotonic() - started)
         self._node.tell(
             MessageType.PROGRESS,
@@ -115,7 +126,7 @@ class KernelValidator:
             self._await(message.sender, message.body)
         elif message.type is MessageType.TRAINING_SYNC:
             self._sync = message.body
-            news = [self._await(item.submitter, item.submission) for item in message.body.pending]
+            news = [self._await(item.submitter, item.submission, item.round) for item in message.body.pending]
             self._told_news = any(news)
         elif message.type in (MessageType.WORKLOAD, MessageType.WORKLOAD_HIDDEN):
             self._take_workload(message.body)
@@ -129,12 +140,15 @@ class KernelValidator:
         if workload is not None:
             self._node.log.info("workload %s (%s) is here", workload.name, workload.part)
 
-    def _await(self, submitter: str, submission: OsComponentShare) -> bool:
+    def _await(self, submitter: str, submission: OsComponentShare, round_: int = 0) -> bool:
         """Put a submission in line; say whether it is one that was not known."""
-        component = submission.component
-        if component in self._judged or component in self._waiting or len(self._waiting) >= WAITING_MAX:
+        name = (submission_id(submitter, submission), round_)
+        full = len(self._waiting) >= WAITING_MAX
+        if full or name in self._judged or name in self._waiting:
             return False
-        self._waiting[component] = (submitter, submission)
+        if sum(other == submitter for other, _submission in self._waiting.values()) >= WAITING_OF_ONE_MAX:
+            return False
+        self._waiting[name] = (submitter, submission)
         return True
 
     def _equipped(self) -> bool:

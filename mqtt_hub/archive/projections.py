@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from mqtt_hub.intake import Accepted
 from mqtt_hub.protocol.bodies import PatternShare
 from mqtt_hub.protocol.codec import to_json
+from mqtt_hub.protocol.submission import submission_id
 from mqtt_hub.protocol.table import MessageType
 
 __all__ = ["PROJECTIONS", "Projection", "keep_best_patterns"]
@@ -64,21 +65,34 @@ def _code(connection: sqlite3.Connection, message: int, node: int, entry: Accept
         ),
     )  # fmt: skip
     _lineage(connection, node, entry)
+    _discovery(connection, message, node, body.component)
 
 
 def _component(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
     body = entry.message.body
     connection.execute(
-        # Two nodes may find the same program: the first to submit it stays its submitter.
-        "INSERT OR IGNORE INTO components (id, message, node, kind, source, target, claims, verdict, submitted_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
-        (body.component, message, node, body.kind, body.source, body.target, _json(body.claims), entry.received_at),
+        # What else is told of it follows from the best of its submissions.
+        "INSERT OR IGNORE INTO components (id, message, node, kind, source, verdict) VALUES (?, ?, ?, ?, ?, 'pending')",
+        (body.component, message, node, body.kind, body.source),
     )
-    connection.executemany(
-        "INSERT OR IGNORE INTO component_authors (component, author) VALUES (?, ?)",
-        [(body.component, author) for author in body.authors],
-    )
+    connection.execute(
+        "INSERT OR IGNORE INTO submissions (id, message, node, component, kind, target, claims, authors, submitted_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            submission_id(entry.message.sender, body), message, node, body.component, body.kind, body.target,
+            _json(body.claims), _json(body.authors), entry.received_at,
+        ),
+    )  # fmt: skip
     _lineage(connection, node, entry)
+    _discovery(connection, message, node, body.component)
+
+
+def _discovery(connection: sqlite3.Connection, message: int, node: int, component: str) -> None:
+    """Note who told of a component first: nobody gets credit for what another showed before."""
+    if component:
+        connection.execute(
+            "INSERT OR IGNORE INTO discoveries (component, node, message) VALUES (?, ?, ?)", (component, node, message)
+        )
 
 
 def _lineage(connection: sqlite3.Connection, node: int, entry: Accepted) -> None:
@@ -92,11 +106,11 @@ def _lineage(connection: sqlite3.Connection, node: int, entry: Accepted) -> None
 def _test_result(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
     body = entry.message.body
     result = connection.execute(
-        "INSERT INTO test_results (message, node, component, submitter, verdict, reason, digest, tests, judged_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO test_results (message, node, component, submission, submitter, verdict, faulty, reason, told,"
+        " digest, tests, judged_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            message, node, body.component, body.submitter, body.verdict, body.reason, body.digest,
-            _json(body.tests), entry.received_at,
+            message, node, body.component, body.submission, body.submitter, body.verdict, body.faulty, body.reason,
+            body.told, body.digest, _json(body.tests), entry.received_at,
         ),
     ).lastrowid  # fmt: skip
     for score in body.hidden:
@@ -112,12 +126,11 @@ def _test_result(connection: sqlite3.Connection, message: int, node: int, entry:
                 _json(score.baselines), _json(score.programs),
             ),
         )  # fmt: skip
-    if body.c_source:
-        connection.execute("UPDATE components SET c_source = ? WHERE id = ?", (body.c_source, body.component))
 
 
 def _request(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
     body = entry.message.body
+    _discovery(connection, message, node, body.component)
     connection.execute(
         "INSERT OR IGNORE INTO collaborations (id, message, requester, kind, workload, wanted, evaluations, gap,"
         " state, requested_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?)",
@@ -130,6 +143,7 @@ def _request(connection: sqlite3.Connection, message: int, node: int, entry: Acc
 
 def _response(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
     body, request = entry.message.body, entry.message.correlation_id
+    _discovery(connection, message, node, body.component)
     asked = connection.execute(
         "SELECT c.id FROM collaborations c JOIN nodes n ON n.id = c.requester WHERE c.id = ? AND n.name = ?",
         (request, entry.scope),

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mqtt_hub.protocol.bodies import BestComponent, PatternShare, PendingComponent
+from mqtt_hub.protocol.bodies import REASON_CHARACTERS_MAX, BestComponent, PatternShare, PendingComponent
 from mqtt_hub.protocol.codec import decode
 
 __all__ = [
@@ -24,16 +24,22 @@ __all__ = [
     "integrity",
     "messages_by_type",
     "nodes",
+    "offences",
     "pending_components",
+    "quarantined",
     "rejected",
     "session_progress",
+    "standings",
+    "submissions",
+    "trust_levels",
+    "welcome",
 ]
 
 
 # Hidden scores of the results that a quorum agreed on: what a single validator says beside it does not count.
 _AGREED = (
     "hidden_scores s JOIN test_results t ON t.id = s.test_result"
-    " JOIN components c ON c.id = s.component AND c.digest = t.digest AND c.verdict = t.verdict"
+    " JOIN components c ON c.submission = t.submission AND c.digest = t.digest AND c.verdict = t.verdict"
 )
 
 
@@ -102,11 +108,12 @@ def best_components(db: Database, kinds: tuple[str, ...], *, limit: int) -> tupl
     """
     rows = db.execute(
         f"""
-        SELECT kind, target, id, source FROM (
-            SELECT kind, target, id, source, message, row_number() OVER (
+        SELECT kind, target, component, source FROM (
+            SELECT kind, target, component, source, message, row_number() OVER (
                 PARTITION BY kind, target ORDER BY message DESC
             ) AS place
-            FROM components WHERE verdict = 'accepted' AND kind IN ({_marks(kinds)})
+            FROM submissions JOIN (SELECT id AS component, source FROM components) USING (component)
+            WHERE verdict = 'accepted' AND kind IN ({_marks(kinds)})
         ) WHERE place = 1 ORDER BY message DESC LIMIT ?
         """,  # noqa: S608 — question marks only
         (*kinds, limit),
@@ -132,18 +139,65 @@ def best_patterns(db: Database, kinds: tuple[str, ...], *, limit: int) -> tuple[
 def pending_components(
     db: Database, validator: str, kinds: tuple[str, ...], *, limit: int
 ) -> tuple[PendingComponent, ...]:
-    """Return the oldest submissions without a verdict that this validator has not judged yet."""
+    """Return submissions without a verdict that this validator has not judged yet: each sender's oldest first.
+
+    So nobody who floods makes others wait for more than one of its own.
+    """
     rows = db.execute(
         f"""
-        SELECT n.name, m.payload FROM components c
-        JOIN nodes n ON n.id = c.node JOIN messages m ON m.id = c.message
-        WHERE c.verdict = 'pending' AND c.kind IN ({_marks(kinds)}) AND NOT EXISTS (
-            SELECT 1 FROM test_results t JOIN nodes v ON v.id = t.node WHERE t.component = c.id AND v.name = ?
-        ) ORDER BY c.message LIMIT ?
+        SELECT n.name, m.payload, u.round FROM submissions u
+        JOIN nodes n ON n.id = u.node JOIN messages m ON m.id = u.message
+        WHERE u.verdict IN ('pending', 'disputed') AND u.kind IN ({_marks(kinds)}) AND NOT EXISTS (
+            SELECT 1 FROM test_results t JOIN nodes v ON v.id = t.node
+            WHERE t.submission = u.id AND t.message > u.opened_after AND v.name = ?
+        ) ORDER BY row_number() OVER (PARTITION BY u.node ORDER BY u.message), u.message LIMIT ?
         """,  # noqa: S608 — question marks only
         (*kinds, validator, limit),
     ).fetchall()
-    return tuple(PendingComponent(name, decode(payload.encode()).body) for name, payload in rows)
+    return tuple(PendingComponent(name, decode(payload.encode()).body, round_) for name, payload, round_ in rows)
+
+
+def submissions(db: Database, *verdicts: str, limit: int = 100) -> list[dict[str, Any]]:
+    """Return the newest submissions with one of these verdicts (all where none is named), and who sent them."""
+    return list(
+        db.query(
+            "SELECT u.id, u.component, u.kind, u.target, n.name AS submitter, u.verdict, u.reason, u.needed,"  # noqa: S608 — question marks only
+            " u.agreeing, u.dissenting, u.round, u.submitted_at, u.judged_at"
+            " FROM submissions u JOIN nodes n ON n.id = u.node"
+            f" WHERE ? OR u.verdict IN ({_marks(verdicts)}) ORDER BY u.message DESC LIMIT ?",
+            (not verdicts, *verdicts, limit),
+        )
+    )
+
+
+def standings(db: Database) -> list[dict[str, Any]]:
+    """Return how every node stands: level, trust 0..1, improvements, offences, strikes, credit in gaps closed."""
+    return list(db.query("SELECT * FROM standings"))
+
+
+def offences(db: Database, node: str = "") -> list[dict[str, Any]]:
+    """Return what was held against a node, or against anybody, in order: at, name, deed, cause."""
+    return list(db.query("SELECT * FROM offences WHERE name = ?1 OR ?1 = ''", (node,)))
+
+
+def quarantined(db: Database) -> dict[str, str]:
+    """Return the nodes under quarantine with the reason."""
+    return dict(db.execute("SELECT name, quarantined FROM standings WHERE quarantined != ''").fetchall())
+
+
+def trust_levels(db: Database) -> dict[str, int]:
+    """Return how many nodes there are at each level of trust."""
+    return dict(db.execute("SELECT level, count(*) FROM standings GROUP BY level ORDER BY level").fetchall())
+
+
+def welcome(db: Database, node: str) -> str:
+    """Return what the hub says to a node that it lets in; the bound of a reason is that of the protocol."""
+    reason = quarantined(db).get(node, "")
+    return (
+        f"welcome, but nothing you share is taken; quarantined: {reason}"[:REASON_CHARACTERS_MAX]
+        if reason
+        else "welcome"
+    )
 
 
 def authors(db: Database, component: str) -> tuple[str, ...]:

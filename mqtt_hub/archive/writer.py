@@ -12,22 +12,28 @@ acknowledged before that.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
+from mqtt_hub.accounts import OperatorDecision
 from mqtt_hub.archive.bulk import insert_rows
+from mqtt_hub.archive.judge import Judge, Quorum
 from mqtt_hub.archive.projections import PROJECTIONS, keep_best_patterns
 from mqtt_hub.archive.schema import explain
+from mqtt_hub.archive.standing import Standings
 from mqtt_hub.intake import Accepted, Entry, Rejected
+from mqtt_hub.protocol.bodies import Verdict
 from mqtt_hub.protocol.codec import to_json
-from mqtt_hub.protocol.table import HUB, MessageType
+from mqtt_hub.protocol.submission import submission_id
+from mqtt_hub.protocol.table import HUB, RESERVED, MessageType
+from mqtt_hub.trust import Deed, Event
 
-__all__ = ["ArchiveWriter", "Grant"]
+__all__ = ["ArchiveWriter", "Grant", "News", "Quorum"]
 
 REJECTED_BYTES_MAX = 256 * 1024  # of the raw bytes kept of a rejected message: the broker lets no larger one in
 
@@ -49,25 +55,63 @@ class Grant:
     session: int
 
 
+class News(NamedTuple):
+    """What a committed transaction decided: verdicts, and quarantines by name (an empty reason ends one)."""
+
+    verdicts: list[Verdict]
+    quarantined: dict[str, str]
+
+
 class ArchiveWriter:
     """Stores entries and what they say."""
 
-    def __init__(self, db: Database, path: Path, *, quorum: int) -> None:
+    def __init__(self, db: Database, path: Path, *, quorum: Quorum) -> None:
         self._connection: sqlite3.Connection = db.conn
         self._path = path
-        self._quorum = quorum
+        self._standings = Standings(self._connection)
+        self._judge = Judge(self._connection, self._standings, quorum)
         self._ids: dict[str, int] = {}
         self._sessions: dict[tuple[str, int], int] = {}  # (node, session) that have their row, and the node's id
 
-    def commit(self, batch: Sequence[Entry | Grant]) -> None:
+    def commit(self, batch: Sequence[Entry | Grant]) -> News:
         """Write the batch in one transaction; raises `ArchiveError` and writes nothing when it cannot."""
         with self._transaction():
             if not self._store(batch, together=True):
                 self._connection.execute("ROLLBACK")
-                self._ids.clear()
-                self._sessions.clear()
+                self._forget()
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._store(batch, together=False)
+            return self._news()
+
+    def carry_out(self, decisions: Iterable[OperatorDecision]) -> News:
+        """Do what the operator decided, each decision once, however often it is handed over."""
+        with self._transaction():
+            for decision in decisions:
+                new = self._connection.execute(
+                    "INSERT OR IGNORE INTO operator_decisions (id, at, action, subject, reason, done)"
+                    " VALUES (?, ?, ?, ?, ?, 0)",
+                    (decision.id, decision.at, decision.action, decision.subject, decision.reason),
+                ).rowcount
+                if new and self._carry_out(decision):
+                    self._connection.execute("UPDATE operator_decisions SET done = 1 WHERE id = ?", (decision.id,))
+            return self._news()
+
+    def _carry_out(self, decision: OperatorDecision) -> bool:
+        if decision.action == "reopen":
+            return self._judge.reopen(decision.subject)
+        node = self._node(decision.subject, now=decision.at)
+        self._standings.note(node, Event(Deed(decision.action), decision.reason), decision.at)
+        return True
+
+    def _news(self) -> News:
+        """Return what this transaction decided."""
+        names = {
+            node: self._connection.execute("SELECT name FROM nodes WHERE id = ?", (node,)).fetchone()[0]
+            for node in sorted(self._standings.changed)
+        }
+        return News(
+            list(self._judge.verdicts), {name: self._standings.of(node).quarantined for node, name in names.items()}
+        )
 
     def new_hub_session(self, now: str) -> int:
         """Return the number of this start of the hub, and note that no node is connected at it."""
@@ -111,19 +155,26 @@ class ArchiveWriter:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Commit what is written within, or nothing of it; SQLite's errors become `ArchiveError`."""
+        self._standings.begin()
+        self._judge.begin()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
         except BaseException as error:
-            # Ids and sessions noted in the failed transaction are void.
-            self._ids.clear()
-            self._sessions.clear()
+            self._forget()
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
                 raise explain(error, self._path) from error
             raise
+
+    def _forget(self) -> None:
+        """Make void what was noted in a transaction that is rolled back."""
+        self._ids.clear()
+        self._sessions.clear()
+        self._standings.forget()
+        self._judge.begin()
 
     def _node(self, name: str, role: str = "unknown", now: str | None = None) -> int:
         known = self._ids.get(name)
@@ -156,7 +207,7 @@ class ArchiveWriter:
             new = [True] * len(rows)
         else:
             new = [insert_rows(self._connection, _MESSAGES, [row]) == 1 for row in rows]
-        judged, patterns = set(), []
+        patterns = []
         for at, item in telling:
             if isinstance(item, Rejected):
                 self._reject(item)
@@ -170,12 +221,12 @@ class ArchiveWriter:
             self._follow(rows[at][0], rows[at][1], entry, is_new=new[at])
             if isinstance(item, Grant):
                 self._grant(item)
-            # A verdict may overtake the submission, where several clients carry them to the hub.
-            if type_ in (MessageType.TEST_RESULT, MessageType.OS_COMPONENT_SHARE):
-                judged.add(entry.message.body.component)
+            # A result may overtake the submission, where several clients carry them to the hub.
+            if type_ is MessageType.TEST_RESULT:
+                self._judge.look_at(entry.message.body.submission, entry.received_at)
+            elif type_ is MessageType.OS_COMPONENT_SHARE:
+                self._judge.look_at(submission_id(entry.message.sender, entry.message.body), entry.received_at)
         keep_best_patterns(self._connection, patterns)
-        for component in sorted(judged):
-            self._judge(component)
         return True
 
     def _rows(self, batch: Sequence[Entry | Grant]) -> tuple[list[tuple[Any, ...]], list[tuple[int, Entry | Grant]]]:
@@ -254,6 +305,8 @@ class ArchiveWriter:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (node, entry.session, seq, entry.topic, entry.reason, entry.received_at, payload),
         )
+        if entry.sender not in RESERVED:
+            self._standings.note_rejected(node, entry.reason, entry.received_at, forged=entry.forged)
 
     def _holder(self, node: int, session: int, seq: int) -> tuple[bytes | None] | None:
         """Return what holds a key: the bytes of a rejected message, (None,) for an accepted one, or None."""
@@ -263,17 +316,3 @@ class ArchiveWriter:
             (node, session, seq),
         ).fetchone()
         return holder
-
-    def _judge(self, component: str) -> None:
-        """Set a component's verdict once a quorum of validators agrees on one digest; of equals the first stands."""
-        agreed = self._connection.execute(
-            "SELECT verdict, min(reason), max(judged_at), digest FROM test_results WHERE component = ?"
-            " GROUP BY verdict, digest HAVING count(DISTINCT node) >= ?"
-            " ORDER BY count(DISTINCT node) DESC, min(id) LIMIT 1",
-            (component, self._quorum),
-        ).fetchone()
-        if agreed is not None:
-            self._connection.execute(
-                "UPDATE components SET verdict = ?, reason = ?, judged_at = ?, digest = ? WHERE id = ?",
-                (*agreed, component),
-            )

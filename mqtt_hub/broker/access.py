@@ -3,7 +3,8 @@
 ::
 
     publish    the sender level is the account's own name, and the type is one for its role;
-               retained only where the table says so; last wills are publishes
+               retained only where the table says so; last wills are publishes;
+               whoever is quarantined says nothing that asks for a receipt: it shares and submits nothing
     receive    the type is one for the role; what has a recipient goes to that node, the hub and observers
     subscribe  nodes name types; observers may use wildcards below {prefix}/v1 (what they may not read is not
                delivered); only the hub may use {prefix}/#
@@ -19,16 +20,24 @@ from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.table import TABLE, MessageType, Scope
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, VERSION, parse
 
-__all__ = ["Action", "may"]
+__all__ = ["Action", "is_forgery", "may"]
 
 Action = Literal["publish", "subscribe", "receive"]
 _LEVELS_MAX = 5
+_FORGED = "may not publish"
 
 
 def may(
-    role: str, name: str, action: Action, topic: str, *, retain: bool = False, prefix: str = DEFAULT_PREFIX
+    role: str,
+    name: str,
+    action: Action,
+    topic: str,
+    *,
+    retain: bool = False,
+    prefix: str = DEFAULT_PREFIX,
+    quarantined: str = "",
 ) -> str | None:
-    """Return None where the account may, otherwise the reason why not."""
+    """Return None where the account may, otherwise the reason why not; ``quarantined`` is why it is, if it is."""
     if action == "subscribe":
         return _may_subscribe(role, name, topic.split("/"), prefix)
     try:
@@ -38,9 +47,11 @@ def may(
     row = TABLE[parsed.type]
     if action == "publish":
         if parsed.sender != name:
-            return f"{name} may not publish as {parsed.sender}"
+            return f"{name} {_FORGED} as {parsed.sender}"
         if role not in row.publishers:
-            return f"a {role} may not publish {parsed.type}"
+            return f"a {role} {_FORGED} {parsed.type}"
+        if quarantined and row.sequenced:
+            return f"{name} is quarantined: {quarantined}"
         if retain and not row.retain:
             return f"{parsed.type} may not be retained"
         return None
@@ -49,6 +60,11 @@ def may(
     if row.scope is Scope.RECIPIENT and parsed.scope != name and role not in ("hub", "observer"):
         return f"{parsed.type} for {parsed.scope} is not for {name}"
     return None
+
+
+def is_forgery(reason: str) -> bool:
+    """Say whether a refusal is one of speaking in another's name, or as only another role may."""
+    return reason.split(" is quarantined: ")[0].find(f" {_FORGED} ") >= 0
 
 
 def _may_subscribe(role: str, name: str, levels: list[str], prefix: str) -> str | None:

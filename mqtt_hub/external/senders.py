@@ -13,6 +13,7 @@ lets through, and so is a type that is not for its role. What no account can be 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from mqtt_hub.accounts import AccountBook
@@ -43,6 +44,7 @@ class Senders:
     def __init__(self, accounts: AccountBook, prefix: str) -> None:
         self._accounts, self._prefix = accounts, prefix
         self._allowed: dict[str, Origin] = {}
+        self._quarantined: dict[str, str] = {}
 
     def of(self, topic: str) -> Origin:
         """Return the origin of a message on this topic."""
@@ -60,6 +62,11 @@ class Senders:
         """Ask anew: accounts have changed."""
         self._allowed.clear()
 
+    def quarantine(self, names: Mapping[str, str]) -> None:
+        """Refuse what these accounts share, for these reasons; an empty reason ends it."""
+        self._quarantined.update(names)
+        self.forget()
+
     def _ask(self, topic: str) -> Origin:
         levels = topic.split("/")
         name = levels[_SENDER_LEVEL] if len(levels) > _SENDER_LEVEL else ""
@@ -68,5 +75,6 @@ class Senders:
         record = self._accounts.get(name)
         if record is None:
             return Origin(_NOBODY, f"{name[:64]!r} is no account here, or it is revoked")
-        refused = may(record.role, name, "publish", topic, prefix=self._prefix)
+        quarantined = self._quarantined.get(name, "")
+        refused = may(record.role, name, "publish", topic, prefix=self._prefix, quarantined=quarantined)
         return Origin(Peer(Account(name, record.role), name), refused)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from mqtt_hub.accounts import AccountBook
 from mqtt_hub.broker.counters import Counters
@@ -130,6 +130,10 @@ class ExternalSource:
     async def shut_out(self, names: list[str]) -> None:  # noqa: ARG002 — all are asked for anew
         """Refuse what these accounts send from now on; the broker's own password file must follow."""
         self._senders.forget()
+
+    def quarantine(self, names: Mapping[str, str]) -> None:
+        """Archive what these accounts share as rejected from now on; the broker itself passes it on all the same."""
+        self._senders.quarantine(names)
 
     def counters(self) -> dict[str, int]:
         """Return what moved, what waits, what was lost."""

@@ -38,12 +38,14 @@ __all__ = [
     "TestOutcome",
     "TestResult",
     "TrainingSync",
+    "Verdict",
     "WorkloadChunk",
     "WorkloadEntry",
 ]
 
 SOURCE_CHARACTERS_MAX = 8 * 1024
 C_SOURCE_CHARACTERS_MAX = 32 * 1024
+REASON_CHARACTERS_MAX = 512
 CHUNK_CHARACTERS_MAX = 64 * 1024  # base64 of 48 KiB
 I64 = 2**63 - 1
 
@@ -51,7 +53,7 @@ Name = Annotated[str, Text(64, r"[A-Za-z0-9_-]+", 1, repeats=True)]
 Kind = Annotated[str, Text(64, r"[a-z0-9_]+", 1, repeats=True)]
 Digest = Annotated[str, Text(64, r"[0-9a-f]{64}", 64, repeats=True)]
 Source = Annotated[str, Text(SOURCE_CHARACTERS_MAX, characters_min=1)]
-Reason = Annotated[str, Text(512)]
+Reason = Annotated[str, Text(REASON_CHARACTERS_MAX)]
 Count = Annotated[int, Whole(0, I64)]
 Session = Annotated[int, Whole(0, 2**53)]
 Seq = Annotated[int, Whole(0, 2**53)]
@@ -200,10 +202,11 @@ class OsComponentShare(_Named):
 
 @dataclass(frozen=True, slots=True)
 class PendingComponent:
-    """A submission that still waits for this validator's verdict."""
+    """A submission that still waits for this validator's verdict; ``round`` grows when an operator reopens it."""
 
     submitter: Name
     submission: OsComponentShare
+    round: Annotated[int, Whole(0, 2**31)] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,19 +289,43 @@ class HiddenScore:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """A validator's verdict on one submitted component; ``digest`` covers all that another must reproduce."""
+    """A validator's verdict on one submission; ``digest`` covers all that another must reproduce.
+
+    ``told`` is the part of ``reason`` that says nothing of hidden workloads; ``faulty`` says that the submitter's
+    own tests would have shown what failed, so that sending it costs trust.
+    """
 
     __test__ = False
 
     kind: Kind
     component: Digest
+    submission: Digest
     submitter: Name
     verdict: Literal["accepted", "rejected", "not_reproduced"]
+    faulty: bool
     reason: Reason
+    told: Reason
     tests: Annotated[tuple[TestOutcome, ...], Items(32)]
     hidden: Annotated[tuple[HiddenScore, ...], Items(32)]
     digest: Digest
     c_source: Annotated[str, Text(C_SOURCE_CHARACTERS_MAX)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a quorum of validators came to, for everybody: nothing that was measured on hidden workloads.
+
+    ``disputed``: their results differ and none has the majority yet; ``agreeing`` and ``dissenting`` count them.
+    """
+
+    kind: Kind
+    component: Digest
+    submission: Digest
+    submitter: Name
+    verdict: Literal["accepted", "rejected", "not_reproduced", "disputed"]
+    reason: Reason
+    agreeing: Annotated[int, Whole(0, 65536)]
+    dissenting: Annotated[int, Whole(0, 65536)]
 
 
 @dataclass(frozen=True, slots=True)

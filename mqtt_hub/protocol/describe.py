@@ -30,7 +30,7 @@ def table_markdown() -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for type_, row in TABLE.items():
-        readers = "validators, hub" if row.readers != frozenset(ROLES) else _readers(row)
+        readers = _readers(row)
         lines.append(
             f"| {type_} | `{topic_pattern(type_)}` | {', '.join(_in_order(row.publishers))} | {readers} | {row.qos} |"
             f" {'yes' if row.retain else 'no'} | {'yes' if row.sequenced else 'no'} | {row.meaning} |"
@@ -85,7 +85,11 @@ def asyncapi() -> dict[str, Any]:
 
 
 def _readers(row: Row) -> str:
-    return "that node, observers, hub" if row.scope is Scope.RECIPIENT else "everybody"
+    if row.scope is Scope.RECIPIENT:
+        return "that node, observers, hub"
+    if row.readers == frozenset(ROLES):
+        return "everybody"
+    return ", ".join([*(f"{role}s" for role in _in_order(row.readers - {"hub"})), "hub"])
 
 
 def _in_order(roles: frozenset[str]) -> list[str]:

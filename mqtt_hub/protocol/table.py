@@ -40,6 +40,7 @@ class MessageType(StrEnum):
     COLLABORATION_RESPONSE = "COLLABORATION_RESPONSE"
     OS_COMPONENT_SHARE = "OS_COMPONENT_SHARE"
     TEST_RESULT = "TEST_RESULT"
+    VERDICT = "VERDICT"
     WORKLOAD = "WORKLOAD"
     WORKLOAD_HIDDEN = "WORKLOAD_HIDDEN"
     RECEIPT = "RECEIPT"
@@ -101,8 +102,12 @@ TABLE: dict[MessageType, Row] = {
         "a component submitted for validation: source, authors, lineage, claims",
     ),
     MessageType.TEST_RESULT: Row(
-        bodies.TestResult, frozenset({"validator"}), _ALL, Scope.KIND, 1, False, True,
-        "a validator's verdict: every test's outcome, hidden scores, C source",
+        bodies.TestResult, frozenset({"validator"}), _ALL - {"trainer"}, Scope.KIND, 1, False, True,
+        "a validator's verdict: every test's outcome, hidden scores, C source; not for trainers",
+    ),
+    MessageType.VERDICT: Row(
+        bodies.Verdict, _HUB, _ALL, Scope.KIND, 1, False, False,
+        "what a quorum of validators came to, without a word on hidden workloads",
     ),
     MessageType.WORKLOAD: Row(
         bodies.WorkloadChunk, _HUB, _ALL, Scope.KIND, 1, False, False,

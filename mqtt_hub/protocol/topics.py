@@ -88,7 +88,7 @@ def subscriptions(role: str, name: str, kinds: tuple[str, ...], *, prefix: str =
                 at(MessageType.PATTERN_SHARE, "+", kind),
                 at(MessageType.CODE_SHARE, "+", kind),
                 at(MessageType.COLLABORATION_REQUEST, "+", kind),
-                at(MessageType.TEST_RESULT, "+", kind),
+                at(MessageType.VERDICT, HUB, kind),
             ]
         if role == "validator":
             filters += [

@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from mqtt_hub.archive.schema import open_archive
-from mqtt_hub.archive.writer import ArchiveWriter, Grant
+from mqtt_hub.archive.writer import ArchiveWriter, Grant, News, Quorum
 from mqtt_hub.intake import Entry
 
 __all__ = ["Archive"]
@@ -18,13 +18,13 @@ __all__ = ["Archive"]
 class Archive:
     """A real archive in a file of its own."""
 
-    def __init__(self, path: Path, *, quorum: int = 1) -> None:
+    def __init__(self, path: Path, *, quorum: int = 1, quorum_new: int = 0) -> None:
         self.path = path
         self.db: Database = open_archive(path)
-        self.writer = ArchiveWriter(self.db, path, quorum=quorum)
+        self.writer = ArchiveWriter(self.db, path, quorum=Quorum(quorum, quorum_new or quorum))
 
-    def commit(self, *batch: Entry | Grant) -> None:
-        self.writer.commit(batch)
+    def commit(self, *batch: Entry | Grant) -> News:
+        return self.writer.commit(batch)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return list(self.db.execute(sql, values).fetchall())

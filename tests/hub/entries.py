@@ -8,6 +8,7 @@ from typing import Any
 from mqtt_hub.archive.writer import Grant
 from mqtt_hub.intake import Accepted, Rejected, take
 from mqtt_hub.protocol.codec import encode
+from mqtt_hub.protocol.submission import submission_id
 from mqtt_hub.protocol.table import TABLE, MessageType, Scope
 from mqtt_hub.protocol.topics import build
 from tests.protocol.examples import changed, message, named, scope
@@ -15,7 +16,7 @@ from tests.protocol.examples import changed, message, named, scope
 NOW = "2026-01-31T12:00:01.000Z"
 LATER = "2026-01-31T13:00:00.000Z"
 
-__all__ = ["LATER", "NOW", "accepted", "digest", "hello", "rejected", "source"]
+__all__ = ["LATER", "NOW", "accepted", "digest", "hello", "rejected", "result_on", "source"]
 
 
 def source(number: int) -> str:
@@ -49,6 +50,15 @@ def accepted(
     entry = take(topic, encode(made), at, sender=made.sender, refused=None, prefix="kernel")
     assert isinstance(entry, Accepted), entry
     return entry
+
+
+def result_on(submission: Accepted, by: str = "Validator_1", **body: Any) -> Accepted:
+    """Return a validator's result on a submission; ``at``, ``seq`` and ``session`` as in `accepted`."""
+    said = submission.message.body
+    return accepted(
+        MessageType.TEST_RESULT, by, component=said.component, kind=said.kind, submitter=submission.message.sender,
+        submission=submission_id(submission.message.sender, said), **body,
+    )  # fmt: skip
 
 
 def hello(sender: str, *, session: int, **body: Any) -> Grant:

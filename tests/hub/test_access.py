@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt_hub.broker.access import may
+from mqtt_hub.broker.access import Action, is_forgery, may
 from mqtt_hub.protocol.table import TABLE, MessageType, Scope
 from mqtt_hub.protocol.topics import build
 
@@ -18,8 +18,9 @@ PUBLISHERS = {
     },
     "validator": {"HELLO", "TEST_RESULT", "STATUS", "PROGRESS", "LOG"},
     "observer": set(),
-    "hub": {"TRAINING_SYNC", "WORKLOAD", "WORKLOAD_HIDDEN", "RECEIPT", "STATUS"},
+    "hub": {"TRAINING_SYNC", "WORKLOAD", "WORKLOAD_HIDDEN", "VERDICT", "RECEIPT", "STATUS"},
 }  # fmt: skip
+KEPT_FROM = {"WORKLOAD_HIDDEN": {"trainer", "observer"}, "TEST_RESULT": {"trainer"}}  # what is measured in secret
 PRIVATE = {"TRAINING_SYNC", "RECEIPT", "COLLABORATION_RESPONSE"}
 
 
@@ -41,9 +42,33 @@ def test_a_role_publishes_its_types_in_its_own_name_only(role: str, type_: Messa
 def test_everybody_reads_everything_but_what_is_hidden_or_for_another(role: str, type_: MessageType) -> None:
     mine = may(role, "AI_Node_1", "receive", topic(type_, "hub", "AI_Node_1")) is None
     others = may(role, "AI_Node_1", "receive", topic(type_, "hub", "AI_Node_2")) is None
-    hidden = type_ is MessageType.WORKLOAD_HIDDEN
-    assert mine == (not hidden or role in ("validator", "hub"))
+    assert mine == (role not in KEPT_FROM.get(type_.value, ()))
     assert others == (mine and (type_.value not in PRIVATE or role in ("observer", "hub")))
+
+
+@pytest.mark.parametrize("type_", list(MessageType))
+@pytest.mark.parametrize("role", ["trainer", "validator"])
+def test_who_is_quarantined_announces_itself_and_reads_but_shares_nothing(role: str, type_: MessageType) -> None:
+    def refused(action: Action, quarantined: str) -> str | None:
+        return may(role, "AI_Node_1", action, topic(type_, "AI_Node_1"), quarantined=quarantined)
+
+    assert refused("receive", "why") == refused("receive", "")
+    if TABLE[type_].sequenced and refused("publish", "") is None:
+        assert refused("publish", "may not publish x") == "AI_Node_1 is quarantined: may not publish x"
+        assert not is_forgery(refused("publish", "may not publish x") or "")
+    else:
+        assert refused("publish", "why") == refused("publish", "")
+
+
+def test_speaking_for_another_or_above_ones_role_is_forgery_and_other_refusals_are_none() -> None:
+    pattern, result = topic(MessageType.PATTERN_SHARE, "AI_Node_2"), topic(MessageType.TEST_RESULT, "AI_Node_1")
+    own = topic(MessageType.PATTERN_SHARE, "AI_Node_1")
+    for refused_topic, retain, forged in (
+        (pattern, False, True), (result, False, True), (own, True, False), ("kernel/v1/gossip/AI_Node_1", False, False),
+    ):  # fmt: skip
+        reason = may("trainer", "AI_Node_1", "publish", refused_topic, retain=retain)
+        assert reason
+        assert is_forgery(reason) == forged
 
 
 @pytest.mark.parametrize("type_", list(MessageType))

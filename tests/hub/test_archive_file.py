@@ -10,7 +10,7 @@ from sqlite_utils import Migrations
 
 from mqtt_hub.archive import schema
 from mqtt_hub.archive.schema import MIGRATIONS, open_archive, open_read_only
-from mqtt_hub.archive.writer import ArchiveWriter
+from mqtt_hub.archive.writer import ArchiveWriter, Quorum
 from mqtt_hub.protocol.errors import ArchiveError
 from mqtt_hub.protocol.table import MessageType
 from tests.hub.entries import accepted
@@ -34,7 +34,7 @@ def test_a_new_archive_has_every_migration_once_and_opening_it_again_adds_none(p
 
 def test_what_is_in_the_archive_survives_opening_it_again(path: Path) -> None:
     db = open_archive(path)
-    ArchiveWriter(db, path, quorum=1).commit([accepted(MessageType.LOG)])
+    ArchiveWriter(db, path, quorum=Quorum()).commit([accepted(MessageType.LOG)])
     db.close()
     db = open_archive(path)
     assert db.table("messages").count == 1
@@ -120,7 +120,7 @@ def test_a_file_that_is_no_database_is_told_with_a_hint(path: Path) -> None:
 
 def test_a_damaged_file_is_told_with_a_hint(path: Path) -> None:
     db = open_archive(path)
-    writer = ArchiveWriter(db, path, quorum=1)
+    writer = ArchiveWriter(db, path, quorum=Quorum())
     for seq in range(1, 60):
         writer.commit([accepted(MessageType.PATTERN_SHARE, seq=seq)])
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -23,7 +23,7 @@ def mode(path: Path) -> int:
 
 
 def test_a_new_home_is_private_and_holds_the_settings_it_was_made_with(home: Home) -> None:
-    config = Config(host="127.0.0.2", port=1234, prefix="try", quorum=2)
+    config = Config(host="127.0.0.2", port=1234, prefix="try", quorum=2, quorum_new=3)
     create_home(home, config)
     assert home.config() == config
     for directory in (home.path, home.tokens, home.workloads, home.nodes):
@@ -76,6 +76,8 @@ def test_every_setting_is_in_the_file_that_init_writes(home: Home) -> None:
         ("port = 65536", "port must be 0 to 65535, got 65536"),
         ("quorum = 0", "quorum must be 1 to 100, got 0"),
         ("quorum = 101", "quorum must be 1 to 100, got 101"),
+        ("quorum_new = 0", "quorum_new must be 1 to 100, got 0"),
+        ("quorum_new = 101", "quorum_new must be 1 to 100, got 101"),
         ("quorum = 1.0", "quorum must be int, got 1.0"),
         ("prefix = 'a/b'", "prefix must be one topic level"),
         ("prefix = ''", "prefix must be one topic level"),

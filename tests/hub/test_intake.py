@@ -120,12 +120,13 @@ def test_a_key_that_is_anothers_or_no_key_is_not_kept(changes: dict[str, Any]) -
     entry = taken(PATTERN, pattern(body={}, **changes))
     assert isinstance(entry, Rejected)
     assert (entry.session, entry.seq) == (None, None)
+    assert entry.forged == (changes.get("sender") == "AI_Node_2"), "only a message in another's name is forged"
 
 
 def test_what_the_access_rule_refused_is_rejected_whatever_it_says_and_keeps_its_key() -> None:
     entry = taken(PATTERN, pattern(), refused="a trainer may not publish TEST_RESULT")
     assert entry == Rejected(
-        "AI_Node_1", PATTERN, pattern(), NOW, "access: a trainer may not publish TEST_RESULT", 3, 7
+        "AI_Node_1", PATTERN, pattern(), NOW, "access: a trainer may not publish TEST_RESULT", 3, 7, forged=True
     )
 
 

@@ -8,19 +8,19 @@ import pytest
 
 from mqtt_hub.archive import queries
 from mqtt_hub.archive.queries import NodeRow
-from mqtt_hub.intake import Entry
+from mqtt_hub.intake import Accepted, Entry
 from mqtt_hub.protocol.bodies import HiddenScore
 from mqtt_hub.protocol.errors import ArchiveError
 from mqtt_hub.protocol.table import MessageType
 from tests.hub.archives import Archive
-from tests.hub.entries import LATER, NOW, accepted, digest, hello, rejected, source
+from tests.hub.entries import LATER, NOW, accepted, digest, hello, rejected, result_on, source
 from tests.protocol.examples import KIND
 
 CPU = "cpu_scheduling"
 NOT_YET = "2026-01-31T12:30:00.000Z"
 
 
-def submitted(number: int, sender: str = "AI_Node_1", *, seq: int = 0, **body: Any) -> Entry:
+def submitted(number: int, sender: str = "AI_Node_1", *, seq: int = 0, **body: Any) -> Accepted:
     authors = body.pop("authors", (sender,))
     return accepted(
         MessageType.OS_COMPONENT_SHARE, sender, seq=seq or number, source=source(number), authors=authors,
@@ -37,11 +37,12 @@ def score(workload: str, value: float, *, capacity: int = 100) -> HiddenScore:
 
 def judged(
     number: int, *scores: HiddenScore, by: str = "V1", at: str = NOW, says: int = 1, verdict: str = "accepted",
-    kind: str = KIND, seq: int = 0,
+    kind: str = KIND, target: str = "sqlite", seq: int = 0,
 ) -> Entry:  # fmt: skip
-    return accepted(
-        MessageType.TEST_RESULT, by, at=at, seq=seq or number, component=digest(number), hidden=scores,
-        digest=digest(says), verdict=verdict, kind=kind,
+    """Return a validator's result on AI_Node_1's submission of that number."""
+    return result_on(
+        submitted(number, kind=kind, target=target), by, at=at, seq=seq or number, hidden=scores, digest=digest(says),
+        verdict=verdict,
     )  # fmt: skip
 
 
@@ -63,8 +64,8 @@ def test_trainers_start_from_what_was_submitted_last_for_a_workload_whatever_its
 def test_each_workload_and_kind_has_its_own_and_what_was_submitted_last_comes_first(archive: Archive) -> None:
     archive.commit(submitted(1), submitted(2, target="git"), submitted(3, kind=CPU, target="nginx"), submitted(4))
     archive.commit(judged(1, score("sqlite", 400.0), score("git", 500.0)))
-    archive.commit(judged(2, score("git", 450.0), at=LATER))
-    archive.commit(judged(3, score("nginx", 1.0), kind=CPU))
+    archive.commit(judged(2, score("git", 450.0), at=LATER, target="git"))
+    archive.commit(judged(3, score("nginx", 1.0), kind=CPU, target="nginx"))
     assert best(archive) == [("git", "source 2"), ("sqlite", "source 1")]
     assert best(archive, KIND, limit=1) == [("git", "source 2")]
     assert best(archive, CPU) == [("nginx", "source 3")]

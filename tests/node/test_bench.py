@@ -90,12 +90,15 @@ def test_a_false_claim_is_not_reproduced_and_both_numbers_are_told(
     assert result.hidden == ()  # hidden workloads are not for guessing at
 
 
-def test_a_claim_without_the_counter_or_of_an_unknown_workload_is_not_reproduced(
+def test_a_claim_without_the_counter_is_false_and_one_that_nobody_can_check_is_rejected_without_blame(
     bench: Bench, submit: Submit, train: list[Workload], hidden: list[Workload]
 ) -> None:
     honest = submit(USEFUL)
-    for claims in ((), (replace(honest.claims[0], workload="0" * 64),), (replace(honest.claims[0], counters={}),)):
-        assert bench.judge(replace(honest, claims=claims), "A", train, hidden).verdict == "not_reproduced"
+    empty = bench.judge(replace(honest, claims=(replace(honest.claims[0], counters={}),)), "A", train, hidden)
+    assert (empty.verdict, empty.faulty) == ("not_reproduced", True)
+    for claims in ((), (replace(honest.claims[0], workload="0" * 64),)):
+        result = bench.judge(replace(honest, claims=claims), "A", train, hidden)
+        assert (result.verdict, result.faulty, failed(result)) == ("rejected", False, ["claims"])
 
 
 def test_a_capacity_that_no_arena_has_is_a_verdict_and_not_the_end_of_the_validator(
@@ -139,6 +142,7 @@ def test_a_component_that_loses_to_lru_where_nobody_tuned_it_is_rejected_as_not_
     result = bench.judge(submit(USELESS, target="skewed"), "A", train, hidden)
     assert (result.verdict, failed(result)) == ("rejected", ["useful"])
     assert "skewed (hidden)" in result.reason
+    assert (result.told, result.faulty) == ("useful: not on a hidden workload", False)  # nobody can test it at home
     assert "lru has" in result.reason
     assert len(result.hidden) == len(hidden)  # losses are shown
 

@@ -256,7 +256,7 @@ def test_a_trainer_told_to_stop_while_it_helps_stops(home: Home, hub: Hub) -> No
         assert trainer.terminate() == 0, trainer.complaint()
 
 
-def test_no_submission_ends_a_validator_and_each_source_gets_one_verdict(home: Home, hub: Hub) -> None:
+def test_no_submission_ends_a_validator_and_each_gets_a_verdict_of_its_own(home: Home, hub: Hub) -> None:
     workload = train_part()
     claim = Claim(workload, 5, {"misses": 1})
 
@@ -275,8 +275,8 @@ def test_no_submission_ends_a_validator_and_each_source_gets_one_verdict(home: H
         for body in sent:
             mallory.share(MessageType.OS_COMPONENT_SHARE, body)
         results = "SELECT component, verdict FROM test_results"
-        # One source, one verdict, whatever is claimed of it afterwards.
-        judged = until(lambda: len(rows(home, results)) == 4 and rows(home, results), told=validator.log)
+        # Two of them claim different things of one source.
+        judged = until(lambda: len(rows(home, results)) == 5 and rows(home, results), told=validator.log)
         assert len({component for component, _verdict in judged}) == 4
         assert {verdict for _component, verdict in judged} <= {"rejected", "not_reproduced"}
         assert validator.terminate() == 0, validator.complaint()

@@ -8,6 +8,7 @@ from typing import Any
 
 from mqtt_hub.protocol import bodies as b
 from mqtt_hub.protocol.codec import Message
+from mqtt_hub.protocol.submission import submission_id
 from mqtt_hub.protocol.table import HUB, TABLE, MessageType, Scope
 
 SENT_AT = "2026-01-31T12:00:00.123Z"
@@ -46,15 +47,21 @@ BODIES: dict[MessageType, b.Body] = {
     MessageType.TEST_RESULT: b.TestResult(
         kind=KIND,
         component=DIGEST,
+        submission=submission_id("AI_Node_1", SUBMISSION),
         submitter="AI_Node_1",
         verdict="accepted",
+        faulty=False,
         reason="every test passed",
+        told="every test passed",
         tests=(b.TestOutcome("static", "passed"),),
         hidden=(
             b.HiddenScore("sqlite", DIGEST, "misses", 100, 1000, 400.0, 300.0, {"lru": 450.0, "arc": 410.0}, "arc"),
         ),
         digest=DIGEST,
         c_source="static s64 on_insert(void)",
+    ),
+    MessageType.VERDICT: b.Verdict(
+        KIND, DIGEST, submission_id("AI_Node_1", SUBMISSION), "AI_Node_1", "accepted", "every test passed", 2, 0
     ),
     MessageType.WORKLOAD: b.WorkloadChunk(DIGEST, KIND, "sqlite", "train", 4, 0, 1, "AAAAAA=="),
     MessageType.WORKLOAD_HIDDEN: b.WorkloadChunk(DIGEST, KIND, "sqlite", "hidden", 4, 0, 1, "AAAAAA=="),
