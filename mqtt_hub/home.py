@@ -45,8 +45,8 @@ _TEMPLATE = """\
 host = {host}      # address the embedded broker listens on; anything but loopback is yours to protect
 port = {port}             # TCP port of the embedded broker
 prefix = {prefix}       # first level of every topic
-quorum = {quorum}               # validators that must agree, digest for digest, before a verdict on a trusted node counts
-quorum_new = {quorum_new}           # the same for nodes that are not trusted yet; less than quorum counts as quorum
+quorum = {quorum}               # validators that must agree, digest for digest, before a verdict counts
+quorum_new = {quorum_new}           # the same where the submitter is not trusted yet; below quorum it counts as quorum
 
 tls = {tls}             # MQTT over TLS on `port`; first: mqtt-hub cert server --host NAME
 tls_certificate = {tls_certificate}    # your own certificate (PEM); empty: tls/server.pem in this directory

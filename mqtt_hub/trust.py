@@ -88,9 +88,7 @@ class Standing:
                     credit_millionths=self.credit_millionths + event.credit_millionths,
                 )
             case Deed.QUARANTINE:
-                return replace(
-                    self, quarantined=f"by the operator: {event.cause}" if event.cause else "by the operator"
-                )
+                return replace(self, quarantined=": ".join(filter(None, ("by the operator", event.cause))))
             case Deed.RELEASE:
                 return replace(self, quarantined="", strikes=0)
         strikes = self.strikes + 1

@@ -31,6 +31,7 @@ __all__ = [
     "session_progress",
     "standings",
     "submissions",
+    "submissions_named",
     "trust_levels",
     "welcome",
 ]
@@ -168,6 +169,12 @@ def submissions(db: Database, *verdicts: str, limit: int = 100) -> list[dict[str
             (not verdicts, *verdicts, limit),
         )
     )
+
+
+def submissions_named(db: Database, start: str) -> list[str]:
+    """Return the submissions whose name starts so, two at most: more than one is not one."""
+    rows = db.execute("SELECT id FROM submissions WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2", (start,))
+    return [name for (name,) in rows]
 
 
 def standings(db: Database) -> list[dict[str, Any]]:

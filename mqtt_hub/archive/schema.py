@@ -391,6 +391,11 @@ def open_read_only(path: Path) -> Database:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_MS / 1000)
         db = Database(connection)
         _refuse_newer(db, path)
+        if missing := sorted(_names() - {migration.name for migration in MIGRATIONS.applied(db)}):
+            raise ArchiveError(
+                f"{path}: written by an older version ({missing[0]} is missing)",
+                hint="mqtt-hub serve brings it up to date",
+            )
     except sqlite3.Error as error:
         raise explain(error, path) from error
     return db

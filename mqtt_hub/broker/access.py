@@ -64,7 +64,7 @@ def may(
 
 def is_forgery(reason: str) -> bool:
     """Say whether a refusal is one of speaking in another's name, or as only another role may."""
-    return reason.split(" is quarantined: ")[0].find(f" {_FORGED} ") >= 0
+    return f" {_FORGED} " in reason.split(" is quarantined: ", maxsplit=1)[0]
 
 
 def _may_subscribe(role: str, name: str, levels: list[str], prefix: str) -> str | None:

@@ -4,6 +4,8 @@
 
     init   serve   status   tail          a hub and a look at it
     node   add list revoke rotate         who may connect
+           quarantine release             whose shares are not taken
+    submission  list reopen               what validators made of it
     workload  add list                    what the fleet searches for
     doctor                                what is wrong, and what to do about it
     cert   server client                  TLS with a private authority
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import click
 
-from mqtt_hub.cli import browse, cert, doctor, look, nodes, rules, run
+from mqtt_hub.cli import browse, cert, doctor, look, nodes, rules, run, submissions
 from mqtt_hub.cli import home as home_commands
 from mqtt_hub.cli import workloads as workload_commands
 from mqtt_hub.protocol.command_line import Commands
@@ -35,6 +37,7 @@ def main() -> None:
 
 main.add_command(home_commands.init)
 main.add_command(nodes.node)
+main.add_command(submissions.submission)
 main.add_command(workload_commands.workload)
 main.add_command(cert.cert)
 main.add_command(rules.rules)

@@ -38,6 +38,10 @@ def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes 
         click.echo(f"  {type_:<24} {count}")
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(components.items())) or "none"
     click.echo(f"components: {verdicts}; patterns: {report['patterns']}; code: {report['code']}")
+    levels = ", ".join(f"{count} {level}" for level, count in report["trust"]["levels"].items()) or "no node yet"
+    click.echo(f"trust: {levels}")
+    for name, reason in report["trust"]["quarantined"].items():
+        click.echo(f"  {name:<24} quarantined: {plain(reason)}")
     click.echo(f"workloads: {report['workloads']} files")
     click.echo(f"active collaborations: {report['active_collaborations']}; archive: {report['archive_bytes']} bytes")
     for advice in _advice(report):
@@ -76,6 +80,7 @@ _COLOURS = {
     "COLLABORATION_RESPONSE": "yellow",
     "OS_COMPONENT_SHARE": "magenta",
     "TEST_RESULT": "green",
+    "VERDICT": "green",
     "LOG": "bright_black",
     "PROGRESS": "bright_black",
     "RECEIPT": "bright_black",
@@ -91,4 +96,8 @@ def _advice(report: dict[str, Any]) -> list[str]:
         advice.append("no node is connected: mqtt-hub spawn -n 4")
     if report["components"].get("pending", 0) and not report["validators"]:
         advice.append("components wait for a verdict, no validator is connected: mqtt-hub spawn -n 1 --role validator")
+    if report["trust"]["quarantined"]:
+        advice.append("what quarantined nodes share is not taken; after a look at why: mqtt-hub node release NAME")
+    if report["components"].get("disputed", 0):
+        advice.append("validators differ on submissions: mqtt-hub submission list --verdict disputed")
     return advice

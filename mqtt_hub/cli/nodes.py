@@ -1,17 +1,23 @@
-"""``mqtt-hub node``: who may connect."""
+"""``mqtt-hub node``: who may connect, and how far each is trusted."""
 
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from mqtt_hub.accounts import Accounts
+from mqtt_hub.archive import queries
+from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home, write_private
+from mqtt_hub.protocol.bodies import REASON_CHARACTERS_MAX
 from mqtt_hub.protocol.codec import stamp, to_json
+from mqtt_hub.protocol.errors import ArchiveError
 
 __all__ = ["node"]
 
@@ -24,7 +30,7 @@ _token_file = click.option(
 
 @click.group()
 def node() -> None:
-    """Add, list, revoke nodes; give them new tokens."""
+    """Add, list, revoke, quarantine nodes; give them new tokens."""
 
 
 @node.command()
@@ -58,19 +64,61 @@ def revoke(name: str, home: Home) -> None:
     click.echo(f"{name} is revoked")
 
 
+@node.command()
+@click.argument("name")
+@click.option("--reason", default="", help="Told to the node, and kept in the archive.")
+@home_option
+def quarantine(name: str, reason: str, home: Home) -> None:
+    """Take nothing more that NAME shares or submits; it stays connected and hears its verdicts."""
+    Accounts(home.accounts_path).decide("quarantine", name, reason[:REASON_CHARACTERS_MAX], stamp(time.time()))
+    click.echo(f"{name} is quarantined as soon as the hub runs")
+
+
+@node.command()
+@click.argument("name")
+@click.option("--reason", default="", help="Kept in the archive.")
+@home_option
+def release(name: str, reason: str, home: Home) -> None:
+    """End the quarantine of NAME, by rule or by hand; what it did stays in its record."""
+    Accounts(home.accounts_path).decide("release", name, reason[:REASON_CHARACTERS_MAX], stamp(time.time()))
+    click.echo(f"{name} is released as soon as the hub runs")
+
+
 @node.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @home_option
 def list_(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes flags so
-    """List the accounts: name, role, specialization, since when, revoked or not."""
+    """List the accounts: name, role, specialization, since when, revoked or not, and how far each is trusted."""
     records = Accounts(home.accounts_path).all()
+    standings = _standings(home)
     if as_json:
         rows = [{key: value for key, value in asdict(record).items() if "hash" not in key} for record in records]
-        click.echo(to_json(rows))
+        click.echo(to_json([row | standings.get(row["name"], {}) for row in rows]))
         return
     for record in records:
         state = f"revoked {record.revoked_at}" if record.revoked_at else f"since {record.created_at}"
-        click.echo(f"{record.name:<24} {record.role:<10} {record.specialization or '-':<24} {state}")
+        trusted = _trusted(standings[record.name]) if record.name in standings else ""
+        click.echo(f"{record.name:<24} {record.role:<10} {record.specialization or '-':<24} {state}{trusted}")
+
+
+def _standings(home: Home) -> dict[str, dict[str, Any]]:
+    """Return by name what the archive says of each node's deeds; nothing until a hub has run on this home."""
+    try:
+        db = open_read_only(home.archive_path)
+    except ArchiveError:
+        return {}
+    with closing(db):
+        standings = {row.pop("name"): row for row in queries.standings(db)}
+    for row in standings.values():
+        del row["role"]  # the account's counts
+        row["standing_since"] = row.pop("since")
+    return standings
+
+
+def _trusted(standing: dict[str, Any]) -> str:
+    figures = f"{standing['improvements']} improvements, {standing['offences']} offences"
+    reason = f" ({standing['quarantined']})" if standing["quarantined"] else ""
+    return f"  {standing['level']}, trust {standing['trust']:.2f}, {figures}{reason}"
 
 
 def _hand_over(home: Home, name: str, token: str, token_file: Path | None) -> None:

@@ -15,8 +15,9 @@ from mqtt_hub.home import Home
 from mqtt_hub.ledger import AHEAD_MAX
 from mqtt_hub.protocol.bodies import Rejection, SeqRange, SessionReceipt, Status
 from mqtt_hub.protocol.codec import encode
+from mqtt_hub.protocol.submission import submission_id
 from mqtt_hub.protocol.table import TABLE, MessageType
-from tests.hub.entries import digest, source
+from tests.hub.entries import accepted, digest, source
 from tests.hub.harness import RawClient, RunningHub, hub_on, make_home, until
 from tests.protocol.examples import DIGEST, KIND, message
 
@@ -104,6 +105,10 @@ def test_the_hub_tells_where_to_resume(a: RawClient) -> None:
     assert [receipt.session for receipt in sync.receipts] == [2]
 
 
+def submission_of(sender: str, number: int) -> str:
+    return submission_id(sender, accepted(SHARE, sender, source=source(number)).message.body)
+
+
 def test_a_start_has_what_was_found_and_a_validator_what_waits(a: RawClient, b: RawClient, v: RawClient) -> None:
     a.greet()
     a.say(PATTERN, seq=1)
@@ -111,7 +116,7 @@ def test_a_start_has_what_was_found_and_a_validator_what_waits(a: RawClient, b: 
     a.say(SHARE, seq=3, source=source(2))
     a.receipt(3)
     assert [item.submission.source for item in v.greet().pending] == [source(1), source(2)]
-    v.say(RESULT, seq=1, component=digest(1))
+    v.say(RESULT, seq=1, component=digest(1), submission=submission_of(A, 1))
     v.receipt(1)
     assert [item.submission.source for item in v.greet().pending] == [source(2)]
     sync = b.greet()
