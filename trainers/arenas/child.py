@@ -7,7 +7,9 @@
 
 A frame is two little-endian u32, the lengths of what follows: a JSON object, then bytes. This file is run as a
 script and imports wasmtime and the standard library only; it has no environment, no descriptors but its two
-pipes, and limits on memory, processor time and open files that it sets before it looks at any candidate.
+pipes, and limits on memory, processor time and open files that it sets before it looks at any candidate. Then it
+forbids itself every system call but a few (``barriers.py``), and tries a module that traps, so that a platform on
+which the runtime does not work like this is found out before the first candidate.
 """
 
 from __future__ import annotations
@@ -29,6 +31,10 @@ DESCRIPTORS_MAX = 8
 MODULES_MAX = 32  # compiled candidates kept
 WASM_PAGE = 1 << 16
 WORDS_AT = 2 * WASM_PAGE  # below: the arena's stack, the features and its data
+
+FUEL_TO_TRAP = 1_000
+# (module (func (export "f") unreachable))
+TRAPS = b"\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\7\5\1\1f\0\0\x0a\5\1\3\0\0\x0b"
 
 Reply = dict[str, Any]
 
@@ -83,6 +89,18 @@ class Arena:
         """Run a native policy by its number and return its counters."""
         store, memory, linker = self._store(order)
         return self._measure(order, store, memory, linker.instantiate(store, self._baselines), order["policy"])
+
+    def try_trap(self) -> None:
+        """Compile and run a module that traps; raises ValueError where that does not end in a trap."""
+        wasmtime = self._wasmtime
+        store = wasmtime.Store(self._engine)
+        store.set_fuel(FUEL_TO_TRAP)
+        instance = wasmtime.Instance(store, wasmtime.Module(self._engine, TRAPS), [])
+        try:
+            instance.exports(store)["f"](store)
+        except wasmtime.Trap:
+            return
+        raise ValueError("a trap is none here")
 
     def _compile(self, blob: bytes) -> Any:
         key = hashlib.sha256(blob).digest()
@@ -157,18 +175,24 @@ def answer(arena: Arena, wasmtime: Any, order: Reply, blob: bytes) -> Reply:
 
 
 def main() -> None:
-    """Serve frames until the parent closes the pipe. Arguments: the arena's folder, where wasmtime is."""
-    folder, packages = sys.argv[1:]
-    sys.path.append(packages)
+    """Serve frames until the parent closes the pipe.
+
+    Arguments: the arena's folder, where wasmtime is, and ``unfiltered`` to do without the system call filter.
+    """
+    folder, packages, *unfiltered = sys.argv[1:]
+    sys.path += [packages, str(Path(__file__).parent)]
     frames_in, frames_out = sys.stdin.buffer, sys.stdout.buffer
     try:
         wasmtime = importlib.import_module("wasmtime")
+        barriers = importlib.import_module("barriers")
         arena = Arena(wasmtime, Path(folder))
     except (ImportError, OSError, ValueError) as error:
         write_frame(frames_out, {"failure": str(error)})
         return
     limit(0)
-    write_frame(frames_out, {})
+    missing = barriers.raise_barriers(filtered=not unfiltered)
+    arena.try_trap()
+    write_frame(frames_out, {"missing": missing})
     while (frame := read_frame(frames_in)) is not None:
         order, blob = frame
         limit(order.get("seconds", 1))

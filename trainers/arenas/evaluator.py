@@ -29,9 +29,12 @@ from trainers.policy.tree import Component
 from trainers.policy.wasm import to_wasm
 from trainers.workloads.format import Workload
 
-__all__ = ["Counters", "Evaluator", "Failure"]
+__all__ = ["BARRIERS", "Counters", "Evaluator", "Failure"]
 
 WORKLOADS_MAX = 1024  # kept by one evaluator
+# Of the evaluation process: the first two and the limits are there wherever it runs, the others where the system
+# has them.
+BARRIERS = ("own_process", "no_environment", "resource_limits", "no_new_privs", "system_calls", "network")
 START_S_MAX = 60.0  # for a child to say that it is ready
 FUEL_OF_BASELINES = 1 << 62
 FUEL_TO_START = 100_000
@@ -95,7 +98,9 @@ class Evaluator:
         self._workloads: dict[str, Workload] = {}
         self._steps: dict[tuple[str, int, int], int] = {}  # of a slice
         self._child: Child | None = None
-        self._started = 0
+        self._started = False
+        self._filtered = True
+        self._missing: dict[str, str] = {}  # barriers by name: why it is not there, empty where it is
 
     def __enter__(self) -> Self:
         return self
@@ -161,6 +166,16 @@ class Evaluator:
         return self._order(
             "baseline", workload, policy=number, capacity=capacity, start=start, stop=stop, fuel=FUEL_OF_BASELINES
         )
+
+    def barriers(self) -> dict[str, str]:
+        """Return what keeps a candidate from the machine: each barrier, and why it is not there or an empty text.
+
+        Starts the child where it does not run. Raises `EvaluationError` where it cannot be started.
+        """
+        if self.engine == "reference":
+            return dict.fromkeys(BARRIERS, "candidates are interpreted by the node's own process: no wasmtime here")
+        self._ready_child()
+        return {name: self._missing.get(name, "") for name in BARRIERS}
 
     def close(self) -> None:
         """End the child."""
@@ -229,19 +244,32 @@ class Evaluator:
 
     def _ready_child(self) -> Child:
         if self._child is None:
-            self._child = Child(self.kind.folder)
-            self.restarts += self._started > 0
-            self._started += 1
-            try:
-                failure = self._child.receive(time.monotonic() + START_S_MAX).get("failure")
-            except (OSError, EOFError) as error:
-                failure = str(error) or "no answer"
+            failure = self._start()
+            if failure and self._filtered:
+                self._filtered = False  # a platform on which the runtime needs calls that the filter refuses
+                failure = self._start()
             if failure:
-                self.close()
                 raise EvaluationError(
                     f"the evaluation process does not start: {failure}", hint="install mqtt-hub[trainer] again"
                 )
+            self.restarts += self._started
+            self._started = True
+        if self._child is None:
+            raise AssertionError
         return self._child
+
+    def _start(self) -> str:
+        """Start a child; returns why it did not, or nothing."""
+        self._child = Child(self.kind.folder, filtered=self._filtered)
+        try:
+            said = self._child.receive(time.monotonic() + START_S_MAX)
+        except (OSError, EOFError) as error:
+            failure = str(error) or "no answer"
+        else:
+            failure, self._missing = said.get("failure", ""), said.get("missing", {})
+        if failure:
+            self.close()
+        return failure
 
 
 @cache

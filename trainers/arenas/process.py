@@ -32,10 +32,11 @@ _HERE = Path(__file__).parent
 
 
 class Child:
-    """The process, and frames to and from it within a deadline."""
+    """The process, and frames to and from it within a deadline; ``filtered``: it may do few system calls."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, filtered: bool = True) -> None:
         arguments = [sys.executable, "-I", str(_HERE / "child.py"), str(folder), wasmtime_folder()]
+        arguments += [] if filtered else ["unfiltered"]
         pipe = subprocess.PIPE
         # A session of its own: Ctrl-C at the terminal is for the parent, which then closes the pipe.
         self._process = subprocess.Popen(
