@@ -15,6 +15,7 @@ from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home, write_private
+from mqtt_hub.observer import plain
 from mqtt_hub.protocol.bodies import REASON_CHARACTERS_MAX
 from mqtt_hub.protocol.codec import stamp, to_json
 from mqtt_hub.protocol.errors import ArchiveError
@@ -117,7 +118,7 @@ def _standings(home: Home) -> dict[str, dict[str, Any]]:
 
 def _trusted(standing: dict[str, Any]) -> str:
     figures = f"{standing['improvements']} improvements, {standing['offences']} offences"
-    reason = f" ({standing['quarantined']})" if standing["quarantined"] else ""
+    reason = f" ({plain(standing['quarantined'])})" if standing["quarantined"] else ""
     return f"  {standing['level']}, trust {standing['trust']:.2f}, {figures}{reason}"
 
 

@@ -12,6 +12,7 @@ from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home
+from mqtt_hub.observer import plain
 from mqtt_hub.protocol.bodies import REASON_CHARACTERS_MAX
 from mqtt_hub.protocol.codec import stamp, to_json
 from mqtt_hub.protocol.errors import ConfigurationError
@@ -41,8 +42,8 @@ def list_(verdicts: tuple[str, ...], limit: int, as_json: bool, home: Home) -> N
     for row in rows:
         votes = f"{row['agreeing']} of {row['needed']} agree, {row['dissenting']} differ"
         click.echo(
-            f"{row['id'][:12]}  {row['submitter']:<24} {row['target']:<20} {row['verdict']:<15} {votes}"
-            f"  {row['reason'] or ''}".rstrip()
+            f"{row['id'][:12]}  {row['submitter']:<24} {plain(row['target']):<20} {row['verdict']:<15} {votes}"
+            f"  {plain(row['reason'] or '')}".rstrip()
         )
 
 

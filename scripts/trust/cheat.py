@@ -55,9 +55,8 @@ def cost(stage: Stage, name: str) -> str:
     standing = stage.standing(name)
     if not standing:
         return "nothing: the archive does not know it"
-    lost = f"{standing['offences']} offences" if standing["offences"] else "no credit"
-    earned = f", {standing['improvements']} improvements" if standing["improvements"] else ""
-    return f"{lost}{earned}, trust {standing['trust']:.2f}, {standing['level']}"
+    deeds = [f"{standing[word]} {word}" for word in ("improvements", "offences") if standing[word]]
+    return f"{', '.join(deeds) or 'no credit'}, trust {standing['trust']:.2f}, {standing['level']}"
 
 
 @click.command()

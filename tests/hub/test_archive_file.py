@@ -6,12 +6,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Migrations
+from sqlite_utils import Database, Migrations
 
 from mqtt_hub.archive import schema
 from mqtt_hub.archive.schema import MIGRATIONS, open_archive, open_read_only
 from mqtt_hub.archive.writer import ArchiveWriter, Quorum
 from mqtt_hub.protocol.errors import ArchiveError
+from mqtt_hub.protocol.submission import submission_id
 from mqtt_hub.protocol.table import MessageType
 from tests.hub.entries import accepted
 
@@ -96,6 +97,42 @@ def test_a_file_from_a_newer_version_is_refused_with_a_hint_and_left_as_it_is(pa
     assert "update mqtt-hub" in caught.value.hint
     assert caught.value.exit_code == 5
     assert path.read_bytes() == before
+
+
+def test_an_archive_from_before_submissions_keeps_its_verdicts_and_says_who_told_of_what_first(
+    path: Path,
+) -> None:
+    submission = accepted(MessageType.OS_COMPONENT_SHARE, "AI_Node_1")
+    body = submission.message.body
+    older = Migrations("mqtt_hub.archive")
+    older._migrations = [item for item in MIGRATIONS._migrations if item.name < "m0018"]
+    db = Database(sqlite3.connect(path))
+    older.apply(db)
+    db.execute("INSERT INTO nodes (id, name, role) VALUES (1, 'AI_Node_1', 'trainer'), (2, 'V', 'validator')")
+    db.execute(
+        "INSERT INTO messages (id, node, session, seq, type, received_at, payload)"
+        " VALUES (7, 1, 3, 7, 'OS_COMPONENT_SHARE', '2026', ?)",
+        [submission.payload.decode()],
+    )
+    db.execute(
+        "INSERT INTO components (id, message, node, kind, source, target, claims, verdict, digest)"
+        " VALUES (?, 7, 1, ?, ?, ?, '[]', 'accepted', 'd')",
+        [body.component, body.kind, body.source, body.target],
+    )
+    db.execute("INSERT INTO test_results (message, node, component, digest) VALUES (7, 2, ?, 'd')", [body.component])
+    db.conn.commit()
+    db.close()
+    with pytest.raises(ArchiveError, match="older version"):
+        open_read_only(path)
+    db = open_archive(path)
+    name = submission_id("AI_Node_1", body)
+    assert db.execute("SELECT id, verdict, digest, authors FROM submissions").fetchall() == [
+        (name, "accepted", "d", '["AI_Node_1"]')
+    ]
+    assert db.execute("SELECT submission FROM test_results").fetchall() == [(name,)]
+    assert db.execute("SELECT submission FROM components").fetchall() == [(name,)]
+    assert db.execute("SELECT component, node FROM discoveries").fetchall() == [(body.component, 1)]
+    db.close()
 
 
 def test_a_locked_file_is_told_with_a_hint(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

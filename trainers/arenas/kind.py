@@ -95,7 +95,16 @@ class Kind:
     native: tuple[str, ...]  # of baselines.c, by number
     work_bytes: Callable[[int, int], int]  # (rows, size): the zeroed work area that arena.c and baselines.c need
     oracles: tuple[str, ...] = ()  # know the future, but are no bound: shown, never compared with
-    tests: tuple[str, ...] = ("static", "determinism", "reproduction", "total", "budget", "invariants", "agreement")
+    tests: tuple[str, ...] = (
+        "static",
+        "claims",
+        "determinism",
+        "reproduction",
+        "total",
+        "budget",
+        "invariants",
+        "agreement",
+    )
     # (counters, the default baseline's on the same rows and capacity): lower is better, an integer on every machine.
     value: Callable[[Values, Values], int] = _first_counter
     # (words, width): how much work these rows are; a candidate has ``fuel_per_step`` for each step.
