@@ -55,6 +55,7 @@ def _evaluation() -> Iterator[Finding]:
         with Evaluator(kind) as evaluator, Evaluator(kind, engine="reference") as reference:
             engine = evaluator.engine
             ours, truth = (_behaviour(runner, workload, component) for runner in (evaluator, reference))
+            missing = {name: why for name, why in evaluator.barriers().items() if why}
         if ours != truth:
             advice = "this machine must not take part: reinstall wasmtime, or use another one"
             yield Finding("evaluation", "problem", f"{kind}: {name} gives {ours}, the interpreter {truth}", advice)
@@ -63,6 +64,16 @@ def _evaluation() -> Iterator[Finding]:
         else:
             advice = "pip install wasmtime, where it has a wheel: the interpreter is a hundred times slower"
             yield Finding("evaluation", "warning", f"{kind}: no wasmtime here, the interpreter stands in", advice)
+        yield _barriers(kind, missing)
+
+
+def _barriers(kind: str, missing: dict[str, str]) -> Finding:
+    """Say what stands between a candidate and this machine: `Evaluator.barriers`."""
+    if not missing:
+        return Finding("evaluation", "ok", f"{kind}: candidates have no system calls, files or network")
+    without = "; ".join(f"{name} ({why})" for name, why in missing.items())
+    advice = "candidates are kept in by the language, WebAssembly and the other barriers alone: docs/security.md"
+    return Finding("evaluation", "warning", f"{kind}: candidates run without {without}", advice)
 
 
 def _behaviour(evaluator: Evaluator, workload: Workload, component: object) -> object:

@@ -89,7 +89,7 @@ def test_one_fleet_searches_and_judges_components_of_two_kinds(home: Home) -> No
                     until(partial(accepted, home, kind), seconds=80, told=lambda: [judged(home, kind) for kind in BOTH])
         ((verdict, reason),) = judged(home, "network")
         assert verdict == "rejected"
-        assert reason.startswith("static: there is no component kind 'network' (known: page_replacement")
+        assert reason.startswith("kind: there is no component kind 'network' (known: page_replacement")
     hidden = dict(rows(home, "SELECT DISTINCT workload, metric FROM hidden_scores"))
     assert hidden["office"] == "energy"
     assert hidden.keys() & {"loops", "skewed"}
