@@ -29,7 +29,7 @@ from enum import StrEnum
 __all__ = ["NOISE_A_STRIKE", "STRIKES_MAX", "TRUSTED_FROM", "Deed", "Event", "Standing", "fold"]
 
 STRIKES_MAX = 3  # at so many the node is quarantined
-NOISE_A_STRIKE = 100  # messages
+NOISE_A_STRIKE = 1_000  # messages: three strikes of noise stay within what the archive keeps of one node
 TRUSTED_FROM = 0.8  # three improvements and no offence: (3 + 1) / (3 + 0 + 2)
 
 

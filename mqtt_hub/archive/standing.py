@@ -73,7 +73,7 @@ class Standings:
             self.changed.add(node)
 
     def note_rejected(self, node: int, reason: str, at: str, *, forged: bool) -> None:
-        """Count a message that was not accepted: a forged one at once, others by the hundred."""
+        """Count a message that was not accepted: a forged one at once, others by the thousand."""
         if self.of(node).quarantined:
             return
         if forged:

@@ -243,7 +243,7 @@ TABLES: Mapping[str, Table] = {
         newest_first="id",
     ),
     "operator_decisions": Table(
-        "The operator's decisions",
+        "Decisions of the operator",
         "mqtt-hub node quarantine and release, mqtt-hub submission reopen.",
         {
             "id": "random, so that each is carried out once",

@@ -116,7 +116,7 @@ def replayed_messages(stage: Stage, cheat: Puppet, peer: Puppet) -> str:
 
 
 def flood(stage: Stage, cheat: Puppet, peer: Puppet) -> str:
-    """Send hundreds of messages that are none, while an honest node goes on."""
+    """Send thousands of messages that are none, while an honest node goes on."""
     topic = build(MessageType.PATTERN_SHARE, cheat.name, KIND)
     for number in range(NOISE_A_STRIKE * STRIKES_MAX):
         cheat.publish_soon(topic, b'{"v":1,"noise":%d}' % number)

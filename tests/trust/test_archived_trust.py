@@ -218,7 +218,7 @@ def test_repeated_false_claims_end_in_quarantine_which_is_news_once_and_survives
     again.db.close()
 
 
-def test_forged_messages_count_each_and_other_rejected_ones_by_the_hundred(archive: Archive) -> None:
+def test_forged_messages_count_each_and_other_rejected_ones_by_the_thousand(archive: Archive) -> None:
     archive.commit(*(rejected(A, b"x") for _ in range(NOISE_A_STRIKE - 1)))
     assert standing(archive, A)["offences"] == 0
     archive.commit(rejected(A, b"x"), replace(rejected(MALLORY, b"x"), forged=True))
