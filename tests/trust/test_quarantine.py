@@ -9,7 +9,9 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from mqtt_hub.accounts import AccountBook, Accounts
 from mqtt_hub.cli import main
+from mqtt_hub.external.senders import Senders
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.codec import encode
 from mqtt_hub.protocol.submission import submission_id
@@ -156,3 +158,14 @@ def test_a_submission_is_listed_and_reopened_by_the_start_of_its_name(running: R
         assert orjson.loads(command(home, "submission", "list", "--json"))[0]["verdict"] == "pending"
     unknown = CliRunner().invoke(main, ["submission", "reopen", "f00", "--home", str(home.path)])
     assert (unknown.exit_code, "no submission is called f00" in unknown.output) == (2, True)
+
+
+def test_behind_an_external_broker_the_hub_refuses_what_a_quarantined_node_shares(home: Home) -> None:
+    senders = Senders(AccountBook(Accounts(home.accounts_path)), "kernel")
+    share, hello = (build(type_, A, scope) for type_, scope in ((PATTERN, KIND), (MessageType.HELLO, "")))
+    assert (senders.of(share).refused, senders.of(hello).refused) == (None, None)
+    senders.quarantine({A: "three offences in a row"})
+    assert senders.of(share).refused == "AI_Node_1 is quarantined: three offences in a row"
+    assert senders.of(hello).refused is None
+    senders.quarantine({A: ""})
+    assert senders.of(share).refused is None
