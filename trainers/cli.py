@@ -6,6 +6,7 @@
     kinds                        the component kinds there are
     evaluate                     one policy or baseline on one workload
     workload                     import, record, show, split, bundled
+    experiment                   what sharing is worth, measured
     outbox                       what a node has sent and what still waits
     doctor                       whether this machine can run a node
 
@@ -18,6 +19,7 @@ import click
 
 from mqtt_hub.protocol.command_line import Commands
 from trainers.commands_doctor import doctor
+from trainers.commands_experiment import experiment
 from trainers.commands_kinds import kinds
 from trainers.commands_node import outbox, run
 from trainers.commands_workload import evaluate, workload
@@ -31,5 +33,5 @@ def main() -> None:
     """A node of the fleet: searches for OS kernel policies, or validates what others found."""
 
 
-for command in (run, outbox, kinds, evaluate, workload, doctor):
+for command in (run, outbox, kinds, evaluate, workload, experiment, doctor):
     main.add_command(command)

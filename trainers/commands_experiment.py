@@ -1,0 +1,92 @@
+"""``kernel-trainer experiment``: what sharing is worth, measured."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import orjson
+
+from trainers.arenas.errors import EvaluationError
+from trainers.arenas.evaluate import bundled
+from trainers.arenas.registry import DEFAULT, kind_of
+from trainers.experiment.arms import ARMS, CONTROL
+from trainers.experiment.settings import Pair, Setting
+from trainers.experiment.sharing import Design, records
+from trainers.experiment.text import as_json, as_text
+
+__all__ = ["experiment"]
+
+
+@click.group()
+def experiment() -> None:
+    """Experiments on the search itself, in this process and without a hub."""
+
+
+@experiment.command()
+@click.option("--kind", default=DEFAULT, show_default=True, help="Component kind.")
+@click.option("--workloads", metavar="A,B,…", help="Names of bundled workloads (default: all of the kind).")
+@click.option(
+    "--setting", "settings", multiple=True, type=click.Choice(list(Setting)), help="Repeatable (default: all four)."
+)
+@click.option("--arm", "arms", multiple=True, type=click.Choice(list(ARMS)), help="Repeatable (default: all).")
+@click.option("--nodes", type=click.IntRange(2, 16), default=4, show_default=True)
+@click.option("--evaluations", type=click.IntRange(100), default=2000, show_default=True, help="Of each node.")
+@click.option("--seeds", type=click.IntRange(1, 1000), default=10, show_default=True, help="1 to so many.")
+@click.option("--leave-one-out", is_flag=True, help="Also run `all` without each node's gifts: what they are worth.")
+@click.option("--processes", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="processors")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON there as well.")
+@click.option("--json", "as_json_", is_flag=True, help="Print one JSON object.")
+def sharing(
+    kind: str,
+    workloads: str | None,
+    settings: tuple[str, ...],
+    arms: tuple[str, ...],
+    nodes: int,
+    evaluations: int,
+    seeds: int,
+    leave_one_out: bool,  # noqa: FBT001 — click passes flags so
+    processes: int,
+    output: Path | None,
+    as_json_: bool,  # noqa: FBT001 — click passes flags so
+) -> None:
+    """Measure what sharing adds to scores on hidden workloads, for the same budget and seeds.
+
+    \b
+    Example, a coarse answer in some minutes:
+      kernel-trainer experiment sharing --setting late --evaluations 400 --seeds 6
+    """  # noqa: D301 — click's \b keeps the lines apart
+    design = Design(
+        pairs=_pairs(kind, workloads),
+        settings=tuple(Setting(name) for name in settings) or tuple(Setting),
+        arms=tuple(dict.fromkeys((CONTROL, *arms))) if arms else tuple(ARMS),
+        nodes=nodes,
+        evaluations=evaluations,
+        seeds=seeds,
+        leave_one_out=leave_one_out,
+    )
+    with click.progressbar(length=len(design.cells()), label="cells", file=sys.stderr) as bar:
+        found = records(design, processes=processes, done=lambda _at, _of: bar.update(1))
+    told = orjson.dumps(as_json(design, found), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    if output is not None:
+        _write(output, told)
+    click.echo(told if as_json_ else as_text(design, found))
+
+
+def _pairs(kind: str, names: str | None) -> tuple[Pair, ...]:
+    """Return the two parts of each bundled workload that is named."""
+    parts = {(workload.name, workload.part): workload for workload in bundled(kind_of(kind).name)}
+    known = [name for name, part in parts if part == "train" and (name, "hidden") in parts]
+    wanted = names.split(",") if names else known
+    if unknown := [name for name in wanted if name not in known]:
+        raise EvaluationError(f"{kind} has no bundled workload {unknown[0]!r}", hint=f"known: {', '.join(known)}")
+    return tuple(Pair(parts[name, "train"], parts[name, "hidden"]) for name in wanted)
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data + b"\n")
+    except OSError as error:
+        raise EvaluationError(f"{path}: {error.strerror or error}") from error

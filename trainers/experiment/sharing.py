@@ -1,0 +1,162 @@
+"""The sharing experiment: every arm in every setting on every workload with every seed, over several processes.
+
+::
+
+    cells (setting, workload, seed) ──▶ worker processes: all arms of a cell ──▶ Records ──▶ effects by arm
+
+A cell's arms share what they ran (`memory`), so a program that several arms come to is evaluated once. Cells are
+independent, so the number of processes changes nothing but the time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from trainers.arenas.classics import classics
+from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
+from trainers.experiment.fleet import Outcome, run
+from trainers.experiment.memory import RememberingEvaluators
+from trainers.experiment.settings import Pair, Setting, plans
+from trainers.experiment.statistics import Effect, effect
+
+__all__ = ["Cell", "Design", "Record", "worths", "effects", "records", "scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What is compared."""
+
+    pairs: tuple[Pair, ...]
+    settings: tuple[Setting, ...] = tuple(Setting)
+    arms: tuple[str, ...] = tuple(ARMS)
+    nodes: int = 4
+    evaluations: int = 2000  # of each node
+    seeds: int = 10
+    leave_one_out: bool = False  # run the arm ``all`` again without each node's gifts
+
+    def cells(self) -> list[Cell]:
+        """Return the independent parts, seeds outermost, so that an interrupted experiment is balanced."""
+        return [
+            Cell(self, setting, at, seed)
+            for seed in range(1, self.seeds + 1)
+            for setting in self.settings
+            for at in range(len(self.pairs))
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One setting around one workload with one seed."""
+
+    design: Design
+    setting: Setting
+    at: int
+    seed: int
+
+    @property
+    def elsewhere(self) -> Pair | None:
+        """The strangers' workload; None where the nodes are strangers to each other already, or there is no other."""
+        pairs = self.design.pairs
+        return None if self.setting is Setting.WORKLOADS or len(pairs) < 2 else pairs[(self.at + 1) % len(pairs)]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one arm came to in one cell; ``silent`` names the node whose gifts were left out."""
+
+    setting: Setting
+    workload: str
+    seed: int
+    arm: str
+    silent: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def hidden(self) -> float:
+        """Mean hidden score over the nodes that count."""
+        return fmean(outcome.hidden for outcome in self.outcomes if outcome.counted)
+
+    @property
+    def fleet(self) -> float:
+        """Hidden score of the node whose own evidence is best: what the fleet would hand over."""
+        return max((outcome for outcome in self.outcomes if outcome.counted), key=lambda one: one.evidence).hidden
+
+
+def records(
+    design: Design, *, processes: int, done: Callable[[int, int], None] = lambda _at, _of: None
+) -> list[Record]:
+    """Run the experiment; ``done`` is told how many cells of how many are through. Order and content are the seed's."""
+    cells = design.cells()
+    found: list[Record] = []
+    if processes <= 1:
+        for at, cell in enumerate(cells, 1):
+            found += _cell(cell)
+            done(at, len(cells))
+        return found
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        for at, some in enumerate(pool.imap(_cell, cells), 1):
+            found += some
+            done(at, len(cells))
+    return found
+
+
+def scores(found: Sequence[Record], setting: Setting, arm: str) -> list[float]:
+    """Return the hidden scores of an arm in a setting."""
+    return [record.hidden for record in found if (record.setting, record.arm, record.silent) == (setting, arm, "")]
+
+
+def effects(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
+    """Return what each arm adds to hidden scores in a setting, against no sharing."""
+    control = {key: record.hidden for key, record in _by_cell(found, setting, CONTROL)}
+    result = {}
+    for arm in dict.fromkeys(record.arm for record in found if record.setting is setting and record.arm != CONTROL):
+        differences: dict[str, list[float]] = {}
+        for (workload, seed), record in _by_cell(found, setting, arm):
+            differences.setdefault(workload, []).append(record.hidden - control[workload, seed])
+        result[arm] = effect(differences)
+    return result
+
+
+def worths(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
+    """Return what each node's gifts are worth to the others: hidden scores with them less without (leave one out)."""
+    whole = dict(_by_cell(found, setting, "all"))
+    differences: dict[str, dict[str, list[float]]] = {}
+    for record in found:
+        if record.setting is setting and record.silent:
+            with_it = whole[record.workload, record.seed]
+            worth = _of_others(with_it, record.silent) - _of_others(record, record.silent)
+            differences.setdefault(record.silent, {}).setdefault(record.workload, []).append(worth)
+    return {node: effect(by_workload) for node, by_workload in sorted(differences.items())}
+
+
+def _of_others(record: Record, node: str) -> float:
+    return fmean(outcome.hidden for outcome in record.outcomes if outcome.counted and outcome.node != node)
+
+
+def _by_cell(found: Sequence[Record], setting: Setting, arm: str) -> Iterator[tuple[tuple[str, int], Record]]:
+    for record in found:
+        if (record.setting, record.arm, record.silent) == (setting, arm, ""):
+            yield (record.workload, record.seed), record
+
+
+def _cell(cell: Cell) -> list[Record]:
+    design, pair = cell.design, cell.design.pairs[cell.at]
+    members = plans(
+        cell.setting, design.pairs, cell.at, tuple(classics(pair.train.kind)),
+        nodes=design.nodes, evaluations=design.evaluations, seed=cell.seed,
+    )  # fmt: skip
+    wanted = [(arm, "") for arm in design.arms if arm != SHUFFLED or cell.elsewhere is not None]
+    if design.leave_one_out and "all" in design.arms:
+        givers = [plan.node for plan in members if not (cell.setting is Setting.LATE and plan.late)]
+        wanted += [("all", node) for node in givers]
+    with RememberingEvaluators() as evaluators:
+        return [
+            Record(
+                cell.setting, pair.train.name, cell.seed, arm, silent,
+                tuple(run(arm, members, evaluators, seed=cell.seed, elsewhere=cell.elsewhere, silent=silent)),
+            )
+            for arm, silent in wanted
+        ]  # fmt: skip

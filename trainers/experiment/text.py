@@ -1,0 +1,74 @@
+"""The experiment as a table for people, and as one object for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from statistics import fmean
+from typing import Any
+
+from trainers.experiment.arms import CONTROL
+from trainers.experiment.settings import Setting
+from trainers.experiment.sharing import Design, Record, worths, effects, scores
+from trainers.experiment.statistics import Effect
+
+__all__ = ["as_json", "as_text"]
+
+
+def as_text(design: Design, found: Sequence[Record]) -> str:
+    """Return a table a setting: each arm's mean hidden score, and what it adds with two intervals."""
+    blocks = []
+    for setting in design.settings:
+        alone = scores(found, setting, CONTROL)
+        lines = [
+            f"{setting}: {_what(setting)}",
+            f"  {CONTROL:<10} {fmean(alone):6.3f}  of the gap closed on hidden parts",
+        ]
+        for arm, added in effects(found, setting).items():
+            lines.append(f"  {arm:<10} {fmean(scores(found, setting, arm)):6.3f}  {_effect(added)}")
+        lines += [f"  {node}'s gifts    {_effect(worth)}" for node, worth in worths(found, setting).items()]
+        blocks.append("\n".join(lines))
+    blocks.append(
+        f"{design.nodes} nodes, {design.evaluations} evaluations each, {design.seeds} seeds,"
+        f" {len(design.pairs)} workloads. In brackets: 95 % over seeds, for these workloads; then over workloads too.\n"
+        "+ or -: zero lies outside of the first."
+    )
+    return "\n\n".join(blocks)
+
+
+def as_json(design: Design, found: Sequence[Record]) -> dict[str, Any]:
+    """Return everything: the design, every record, every effect."""
+    return {
+        "kind": design.pairs[0].train.kind,
+        "workloads": [
+            {"name": pair.train.name, "train": pair.train.id, "hidden": pair.hidden.id} for pair in design.pairs
+        ],
+        "nodes": design.nodes,
+        "evaluations": design.evaluations,
+        "seeds": design.seeds,
+        "effects": {
+            str(setting): {arm: asdict(added) for arm, added in effects(found, setting).items()}
+            for setting in design.settings
+        },
+        "gifts": {
+            str(setting): {node: asdict(worth) for node, worth in worths(found, setting).items()}
+            for setting in design.settings
+        },
+        "records": [asdict(record) for record in found],
+    }
+
+
+def _effect(added: Effect) -> str:
+    return (
+        f"{added.mean:+.3f} [{added.seeds.low:+.3f} {added.seeds.high:+.3f}]"
+        f" [{added.workloads.low:+.3f} {added.workloads.high:+.3f}] {added.seeds.beyond_zero()}"
+    ).rstrip()
+
+
+def _what(setting: Setting) -> str:
+    return {
+        Setting.SAME: "one workload, the same classics to start from",
+        Setting.CLASSICS: "one workload, each from classics of its own",
+        Setting.WORKLOADS: "a workload each, the same classics to start from",
+        Setting.LATE: "a newcomer with an eighth of the budget, when the others are done; it alone counts",
+    }[setting]
