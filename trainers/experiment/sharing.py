@@ -22,7 +22,7 @@ from trainers.experiment.memory import RememberingEvaluators
 from trainers.experiment.settings import Pair, Setting, plans
 from trainers.experiment.statistics import Effect, effect
 
-__all__ = ["Cell", "Design", "Record", "worths", "effects", "records", "scores"]
+__all__ = ["Cell", "Design", "Record", "effects", "records", "scores", "worths"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from trainers.experiment.arms import CONTROL
 from trainers.experiment.settings import Setting
-from trainers.experiment.sharing import Design, Record, worths, effects, scores
+from trainers.experiment.sharing import Design, Record, effects, scores, worths
 from trainers.experiment.statistics import Effect
 
 __all__ = ["as_json", "as_text"]
