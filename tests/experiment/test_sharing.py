@@ -1,0 +1,151 @@
+"""The experiment compares like with like: same budgets, same starts, and nothing but the arm's gifts between them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from statistics import fmean
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.node.fleet import small_workloads
+from trainers.arenas.classics import classics
+from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
+from trainers.experiment.fleet import ROUND_EVALUATIONS, Outcome, run
+from trainers.experiment.memory import RememberingEvaluators
+from trainers.experiment.settings import LATE_SHARE, Pair, Setting, plans
+from trainers.experiment.sharing import Cell, Design, Record, _cell, effects, records, worths
+from trainers.experiment.statistics import effect
+from trainers.experiment.text import as_json, as_text
+
+EVALUATIONS = 160
+NAMES = tuple(classics("page_replacement"))
+
+
+def small_pairs() -> tuple[Pair, ...]:
+    parts = small_workloads()
+    return tuple(Pair(train, hidden) for train, hidden in zip(parts[::2], parts[1::2], strict=True))
+
+
+PAIRS = small_pairs()
+DESIGN = Design(PAIRS, evaluations=EVALUATIONS, nodes=3, seeds=1)
+
+
+@pytest.fixture(scope="module")
+def found() -> list[Record]:
+    """Return all arms around the first workload, in two settings."""
+    design = replace(DESIGN, leave_one_out=True)
+    return [record for setting in (Setting.CLASSICS, Setting.LATE) for record in _cell(Cell(design, setting, 0, 1))]
+
+
+def by_arm(found: list[Record], setting: Setting) -> dict[str, list[Outcome]]:
+    """Return the outcomes of the first workload, by arm."""
+    return {
+        record.arm: list(record.outcomes)
+        for record in found
+        if (record.setting, record.workload, record.silent) == (setting, PAIRS[0].train.name, "")
+    }
+
+
+def test_every_arm_spends_the_same_budget(found: list[Record]) -> None:
+    for setting in (Setting.CLASSICS, Setting.LATE):
+        for arm, outcomes in by_arm(found, setting).items():
+            for outcome in outcomes:
+                budget = EVALUATIONS // LATE_SHARE if setting is Setting.LATE and outcome.counted else EVALUATIONS
+                # What is begun is finished: a mined program is ablated to its end, however little is left.
+                assert budget <= outcome.evaluations <= budget + 24, (arm, outcome)
+
+
+def test_without_sharing_nothing_is_adopted_and_with_it_something_is(found: list[Record]) -> None:
+    arms = by_arm(found, Setting.CLASSICS)
+    assert set(arms) == set(ARMS)
+    assert sum(outcome.adopted for outcome in arms[CONTROL]) == 0
+    for arm in ("patterns", "functions", "programs", "all", SHUFFLED):
+        assert sum(outcome.adopted for outcome in arms[arm]) > 0, arm
+
+
+def test_what_is_imported_is_really_used(found: list[Record]) -> None:
+    used = Counter[str]()
+    for record in found:
+        used[record.arm] += sum(outcome.imported for outcome in record.outcomes)
+    assert used[CONTROL] == 0
+    assert used["programs"] > 0
+    assert used["all"] > 0
+
+
+def test_requests_are_really_answered() -> None:
+    pair = PAIRS[0]
+    design = plans(Setting.SAME, PAIRS, 0, NAMES, nodes=3, evaluations=400, seed=1)
+    with RememberingEvaluators() as evaluators:
+        outcomes = run("requests", design, evaluators, seed=1)
+    assert pair.train.name == outcomes[0].workload
+    assert sum(outcome.helped for outcome in outcomes) > 0
+
+
+def test_only_the_newcomer_counts_when_one_is_late(found: list[Record]) -> None:
+    for arm, outcomes in by_arm(found, Setting.LATE).items():
+        assert [outcome.counted for outcome in outcomes] == [False, False, True], arm
+    alone = by_arm(found, Setting.LATE)
+    # The others' search does not depend on the arm, so nothing but the gifts differs.
+    assert {tuple(one.component for one in outcomes[:2]) for outcomes in alone.values()} == {
+        tuple(one.component for one in alone[CONTROL][:2])
+    }
+
+
+def test_a_silent_node_gives_nothing(found: list[Record]) -> None:
+    silenced = {record.silent for record in found if record.silent}
+    assert silenced == {"node_1", "node_2", "node_3"}
+    assert set(worths(found, Setting.CLASSICS)) == silenced
+    assert set(worths(found, Setting.LATE)) == {"node_1", "node_2"}
+
+
+def test_the_same_design_gives_the_same_records_however_many_processes_there_are() -> None:
+    small = replace(DESIGN, nodes=2, evaluations=60, settings=(Setting.SAME,), arms=(CONTROL, "all"))
+    assert records(small, processes=1) == records(small, processes=2)
+
+
+def test_settings_differ_in_what_they_say() -> None:
+    made = {setting: plans(setting, PAIRS, 0, NAMES, nodes=3, evaluations=800, seed=3) for setting in Setting}
+    assert len({plan.seeds for plan in made[Setting.SAME]}) == 1
+    own = [set(plan.seeds) for plan in made[Setting.CLASSICS]]
+    assert sum(map(len, own)) == len(set().union(*own)) == len(NAMES)
+    assert len({plan.pair.train.id for plan in made[Setting.WORKLOADS]}) == len(PAIRS)
+    assert [plan.evaluations for plan in made[Setting.LATE]] == [800, 800, 100]
+
+
+def test_the_table_and_the_json_tell_every_arm(found: list[Record]) -> None:
+    design = replace(DESIGN, settings=(Setting.CLASSICS, Setting.LATE))
+    text, told = as_text(design, found), orjson.loads(orjson.dumps(as_json(design, found)))
+    for arm in ARMS:
+        assert arm in text
+    assert set(told["effects"]["classics"]) == set(ARMS) - {CONTROL}
+    assert len(told["records"]) == len(found)
+    assert effects(found, Setting.CLASSICS)["all"].mean == pytest.approx(told["effects"]["classics"]["all"]["mean"])
+
+
+def test_a_round_is_short_enough_for_gifts_to_matter() -> None:
+    assert ROUND_EVALUATIONS * 3 < EVALUATIONS
+
+
+@settings(deadline=None, max_examples=5)
+@given(st.dictionaries(st.text(max_size=3), st.lists(st.floats(-1, 1), min_size=1, max_size=8), min_size=1, max_size=4))
+def test_an_interval_holds_its_mean_or_nearly(differences: dict[str, list[float]]) -> None:
+    told = effect(differences)
+    assert told.mean == pytest.approx(fmean(fmean(values) for values in differences.values()))
+    assert told.seeds.low <= told.mean + 0.2
+    assert told.mean - 0.2 <= told.seeds.high
+    assert told.workloads.low <= told.workloads.high
+    assert told == effect(differences)
+
+
+def test_a_clear_effect_is_told_from_chance_and_chance_is_not() -> None:
+    rng = random.Random(5)
+    noise = {name: [rng.gauss(0.0, 0.1) for _ in range(20)] for name in "abc"}
+    clear = {name: [value + 0.3 for value in values] for name, values in noise.items()}
+    assert effect(clear).seeds.beyond_zero() == "+"
+    assert effect({name: [-value for value in values] for name, values in clear.items()}).seeds.beyond_zero() == "-"
+    assert effect(noise).seeds.beyond_zero() == ""
