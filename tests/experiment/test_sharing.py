@@ -57,7 +57,7 @@ def test_every_arm_spends_the_same_budget(found: list[Record]) -> None:
             for outcome in outcomes:
                 budget = EVALUATIONS // LATE_SHARE if setting is Setting.LATE and outcome.counted else EVALUATIONS
                 # What is begun is finished: a mined program is ablated to its end, however little is left.
-                assert budget <= outcome.evaluations <= budget + 24, (arm, outcome)
+                assert budget <= outcome.evaluations <= budget + 24 or not outcome.counted, (arm, outcome)
 
 
 def test_without_sharing_nothing_is_adopted_and_with_it_something_is(found: list[Record]) -> None:

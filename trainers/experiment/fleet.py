@@ -3,7 +3,7 @@
 ::
 
     round: every node searches ─▶ exchange(table) ─▶ … until all budgets are spent ─▶ choose ─▶ hidden score
-    late:  the others' rounds without exchange ─▶ the newcomer is given everything ─▶ its own rounds
+    late:  the others' rounds by themselves ─▶ the newcomer is given everything ─▶ its own rounds
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from trainers.arenas.evaluators import Evaluators
-from trainers.experiment.arms import ARMS, SHUFFLED, Table
+from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED, Table
 from trainers.experiment.member import Member, hidden_score
 from trainers.experiment.settings import Pair, Plan
 from trainers.policy.source import component_id
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Outcome", "run", "searched"]
 
 ROUND_EVALUATIONS = 50
 
@@ -46,23 +46,31 @@ def run(
     seed: int,
     elsewhere: Pair | None = None,
     silent: str = "",
+    early: Sequence[Member] = (),
 ) -> list[Outcome]:
-    """Return the outcome of every node; ``elsewhere`` is the strangers' workload in the arm ``shuffled``."""
-    members = [Member(plan, evaluators, seed) for plan in plans]
+    """Return the outcome of every node; ``elsewhere`` is the strangers' workload in the arm ``shuffled``.
+
+    ``early`` are the nodes that `searched` before the late ones come: what they found is the same for every arm.
+    """
+    members = [*early, *(Member(plan, evaluators, seed) for plan in plans if plan.late or not early)]
     strangers: list[Member] = []
     if arm == SHUFFLED and elsewhere is not None:
         strangers = [Member(replace(plan, pair=elsewhere), evaluators, seed) for plan in plans if not plan.late]
-    early = [member for member in members if not member.plan.late]
-    late = [member for member in members if member.plan.late]
-    if late:  # what the others find does not depend on the arm, so the arms differ in what is given alone
-        _rounds([*early, *strangers], "isolated", Table(early))
-        table = Table(members, strangers, silent)
+    table = Table(members, strangers, silent)
+    if early:
+        _rounds(strangers, CONTROL, Table(strangers))
         ARMS[arm](table)
-        _rounds(late, arm, table)
+        _rounds([member for member in members if member.plan.late], arm, table)
     else:
-        table = Table(members, strangers, silent)
         _rounds(members, arm, table, strangers)
     return [_outcome(member, evaluators) for member in members]
+
+
+def searched(plans: Sequence[Plan], evaluators: Evaluators, *, seed: int) -> list[Member]:
+    """Return the nodes that are there before the late ones, with their budgets spent, each by itself."""
+    members = [Member(plan, evaluators, seed) for plan in plans if not plan.late]
+    _rounds(members, CONTROL, Table(members))
+    return members
 
 
 def _rounds(searching: Sequence[Member], arm: str, table: Table, strangers: Sequence[Member] = ()) -> None:

@@ -91,8 +91,8 @@ class Member:
             self.adopted += 1
 
     def patterns(self) -> list[Pattern]:
-        """Mine the own best program; ablation is paid from the budget."""
-        return self.study.mine() if self.left else []
+        """Mine the own best program; ablation is paid from the budget, and free for who has spent it all."""
+        return self.study.mine()
 
     def stuck(self) -> bool:
         """Say whether to ask for help: nothing better for long, and not asked since."""

@@ -17,7 +17,7 @@ from statistics import fmean
 
 from trainers.arenas.classics import classics
 from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
-from trainers.experiment.fleet import Outcome, run
+from trainers.experiment.fleet import Outcome, run, searched
 from trainers.experiment.memory import RememberingEvaluators
 from trainers.experiment.settings import Pair, Setting, plans
 from trainers.experiment.statistics import Effect, effect
@@ -153,10 +153,13 @@ def _cell(cell: Cell) -> list[Record]:
         givers = [plan.node for plan in members if not (cell.setting is Setting.LATE and plan.late)]
         wanted += [("all", node) for node in givers]
     with RememberingEvaluators() as evaluators:
+        early = searched(members, evaluators, seed=cell.seed) if cell.setting is Setting.LATE else []
         return [
             Record(
                 cell.setting, pair.train.name, cell.seed, arm, silent,
-                tuple(run(arm, members, evaluators, seed=cell.seed, elsewhere=cell.elsewhere, silent=silent)),
+                tuple(
+ run(arm, members, evaluators, seed=cell.seed, elsewhere=cell.elsewhere, silent=silent, early=early)
+),
             )
             for arm, silent in wanted
         ]  # fmt: skip
