@@ -1,0 +1,89 @@
+"""CPU scheduling in the tasks form: who runs next, and for how long.
+
+::
+
+    form.py      what a policy is asked, and what it sees when asked
+    machine.h    CPUs, ticks, queue and sleepers ── arena.c (a candidate), baselines.c (oracle, bound)
+    reference.py the same machine in plain Python;  baselines.py  every policy of the textbook once more, naively
+    counting.py  the counters, and J, the value made of them
+
+A row is one burst of one task: see ``COLUMNS``. docs/cpu-scheduling.md defines all of it to the last tie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trainers.arenas.cpu_scheduling.counting import COUNTERS, value
+from trainers.arenas.cpu_scheduling.form import CPUS_MAX, FORM, TICK, WEIGHT_MAX
+from trainers.arenas.kind import Capacity, Counter, Kind, Shown
+from trainers.workloads.codecs import Column, Columns
+from trainers.workloads.errors import WorkloadError
+
+__all__ = ["BASELINES", "BOUND", "COLUMNS", "KIND", "ORACLE", "ROWS_MAX", "SPAN_MAX"]
+
+BASELINES = ("fcfs", "rr", "mlfq", "hrrn", "las", "sjf", "cfs", "eevdf")
+ORACLE = "srpt"
+BOUND = "bound"
+ROWS_MAX = 1 << 20
+SPAN_MAX = 1 << 30  # units: the last arrival and all bursts and sleeps; with switches the clock stays below 2^31
+FUEL_PER_STEP = 50_000  # 256 tasks are scored for one pick
+
+COLUMNS = (
+    Column("time", "units", "when the burst was ready in the trace: a task's first row arrives then", delta=True),
+    Column("task", "index", "whose burst it is", 0, ROWS_MAX - 1, delta=True),
+    Column("source", "index", "program, stream or user that the task comes from", 0, ROWS_MAX - 1, delta=True),
+    Column("weight", "1/16", "what the task counts for", 1, WEIGHT_MAX),
+    Column("sleep", "units", "between the end of the task's burst before and this one's being ready", 0, SPAN_MAX),
+    Column("burst", "units", "of computing", 1, SPAN_MAX),
+)
+WIDTH = len(COLUMNS)
+
+
+def _tasks(words: Sequence[int]) -> int:
+    """Return how many numbers the tasks and sources take; raises `WorkloadError` where time runs backwards or out."""
+    rows = len(words) // WIDTH
+    if rows > ROWS_MAX:
+        raise WorkloadError(f"{rows} bursts; the limit is {ROWS_MAX}", hint="cut the trace: a part of it will do")
+    times = words[::WIDTH]
+    late = next((row for row in range(1, rows) if times[row] < times[row - 1]), None)
+    if late is not None:
+        raise WorkloadError(f"row {late}: time {times[late]} is before the row above, {times[late - 1]}")
+    span = times[-1] - times[0] + sum(words[4::WIDTH]) + sum(words[5::WIDTH])
+    if span > SPAN_MAX:
+        raise WorkloadError(f"arrivals, bursts and sleeps come to {span} units; the limit is {SPAN_MAX}")
+    return max(max(words[1::WIDTH]), max(words[2::WIDTH])) + 1
+
+
+def _steps(words: Sequence[int], width: int) -> int:
+    """Return about how often a policy can be asked for a task: two times a burst and two times a tick of work."""
+    return 2 * (len(words) // width + sum(words[5::width]) // TICK) + 2
+
+
+def _work_bytes(rows: int, tasks: int) -> int:
+    """Return what `prepare` in machine.h lays out: tasks, heap, sources and last rows; next rows and slowdowns."""
+    return (56 + 16 + 8 + 4) * tasks + 8 * rows
+
+
+KIND = Kind(
+    name="cpu_scheduling",
+    package=__package__,
+    form=FORM,
+    specializations=("process_scheduling",),
+    codec=Columns(COLUMNS, _tasks),
+    rows="bursts",
+    size="tasks",
+    capacity=Capacity(1, CPUS_MAX, "CPUs", lambda _tasks: 1),
+    counters=tuple(Counter(*counter) for counter in COUNTERS),
+    metric="j",
+    value=value,
+    shown=Shown("j", lambda millionths, _rows: millionths / 1_000_000),
+    baselines=BASELINES,
+    baseline="rr",
+    oracles=(ORACLE,),
+    bound=BOUND,
+    native=(ORACLE, BOUND),
+    work_bytes=_work_bytes,
+    steps=_steps,
+    fuel_per_step=FUEL_PER_STEP,
+)
