@@ -7,6 +7,8 @@
     heavy-io cyclic weights                        a few tasks that compute and sleep in turns (closed)
     server                                         requests of several bursts, and batch jobs, on four CPUs
 
+    python -m trainers.workloads.generate_cpu DIRECTORY    writes two workloads of each: train and hidden
+
 A unit is 10 µs, so that a tick is 1 ms. Sources say something of the length in some families (exponential,
 fork-storm, server) and nothing in others (pareto, bimodal): a policy that trusts them must find out.
 """
@@ -14,16 +16,18 @@ fork-storm, server) and nothing in others (pareto, bimodal): a policy that trust
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
+from trainers.workloads.format import Workload, save, workload
 from trainers.workloads.jobs import Job, Row, rows_of
 
-__all__ = ["FAMILIES", "Family", "generate"]
+__all__ = ["FAMILIES", "Family", "generate", "workloads"]
 
 MS, SECOND = 100, 100_000  # units
-LENGTH = 20 * SECOND  # of what is generated, where nobody says otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Family:
     jobs: Callable[[random.Random, int], Iterator[Job]]
     meaning: str
     cpus: int = 1
+    length: int = 20 * SECOND  # of what is generated
 
 
 def _pareto(rng: random.Random, low: float, high: float, alpha: float) -> int:
@@ -146,8 +151,9 @@ def _cyclic_jobs(rng: random.Random, length: int) -> Iterator[Job]:
 
 
 def _weights_jobs(rng: random.Random, length: int) -> Iterator[Job]:
-    for weight in (64, 64, 32, 32, 32, 16, 16, 16, 16, 16, 16, 8, 8, 4, 4, 4):
-        mean, sleep = rng.choice(((3 * MS, 10 * MS), (20 * MS, 30 * MS), (60 * MS, 60 * MS), (150 * MS, 40 * MS)))
+    shapes = ((3 * MS, 10 * MS), (20 * MS, 30 * MS), (60 * MS, 60 * MS), (150 * MS, 40 * MS))  # (mean, sleep)
+    for number, weight in enumerate((64, 32, 16, 4, 64, 32, 16, 8, 4, 16, 16, 16, 4, 32, 16, 8)):
+        mean, sleep = shapes[number // 4]
 
         def draw(mean: int = mean, sleep: int = sleep) -> tuple[int, int]:
             return _exponential(rng, sleep), _exponential(rng, mean)
@@ -170,12 +176,12 @@ def _server_jobs(rng: random.Random, length: int) -> Iterator[Job]:
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
-        "pareto": Family(_pareto_jobs, "single bursts, bounded Pareto 1 ms to 1 s, shape 1.1, load .75"),
-        "bimodal": Family(_bimodal_jobs, "single bursts, 92 % of 1 to 3 ms, 8 % of 80 to 200 ms, load .8"),
-        "uniform": Family(_uniform_jobs, "single bursts of 5 to 30 ms, load .8"),
-        "exponential": Family(_exponential_jobs, "single bursts, four sources of mean 3, 8, 20, 60 ms, load .8"),
-        "overload": Family(_overload_jobs, "single bursts; two seconds of overload, two of little, in turns"),
-        "fork-storm": Family(_fork_storm_jobs, "a dozen to eighty tasks at once every second or two"),
+        "pareto": Family(_pareto_jobs, "single bursts, bounded Pareto 1 ms to 1 s, shape 1.1, load .75", length=40 * SECOND),
+        "bimodal": Family(_bimodal_jobs, "single bursts, 92 % of 1 to 3 ms, 8 % of 80 to 200 ms, load .8", length=40 * SECOND),
+        "uniform": Family(_uniform_jobs, "single bursts of 5 to 30 ms, load .8", length=40 * SECOND),
+        "exponential": Family(_exponential_jobs, "single bursts, four sources of mean 3, 8, 20, 60 ms, load .8", length=40 * SECOND),
+        "overload": Family(_overload_jobs, "single bursts; two seconds of overload, two of little, in turns", length=40 * SECOND),
+        "fork-storm": Family(_fork_storm_jobs, "a dozen to eighty tasks at once every second or two", length=40 * SECOND),
         "heavy-io": Family(_heavy_io_jobs, "14 tasks that mostly sleep, 3 that mostly compute"),
         "cyclic": Family(_cyclic_jobs, "five tasks at fixed rates, and batch jobs"),
         "weights": Family(_weights_jobs, "16 tasks of weight 1/4 to 4 on four CPUs", 4),
@@ -184,7 +190,34 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 )
 
 
-def generate(family: str, seed: int, length: int = LENGTH) -> list[Row]:
-    """Return the rows of ``length`` units of a family's load."""
-    rng = random.Random(f"{family} {seed}")
-    return rows_of(FAMILIES[family].jobs(rng, length))
+def generate(family: str, seed: str) -> list[Row]:
+    """Return the rows of a family's load; any text is a seed."""
+    declared = FAMILIES[family]
+    return rows_of(declared.jobs(random.Random(f"{family} {seed}"), declared.length))
+
+
+def workloads(family: str) -> tuple[Workload, Workload]:
+    """Return the train part and the hidden part of a family: the same load from different seeds."""
+    train, hidden = (
+        workload(
+            family,
+            generate(family, part),
+            kind="cpu_scheduling",
+            part=part,
+            capacity=FAMILIES[family].cpus,
+            origin=f"generated, seed {part!r}: {FAMILIES[family].meaning}; a unit is 10 us",
+        )
+        for part in ("train", "hidden")
+    )
+    return train, hidden
+
+
+def main() -> None:
+    """Write every family's two parts into the directory that is the first argument."""
+    for family in FAMILIES:
+        for made in workloads(family):
+            save(made, Path(sys.argv[1]) / f"{made.name}.{made.part}.workload")
+
+
+if __name__ == "__main__":
+    main()

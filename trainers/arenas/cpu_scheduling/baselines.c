@@ -62,17 +62,15 @@ static void least(void) {
         u32 takes = rows[i].burst + (first ? SWITCH : 0);
         ASSERT(begins < TIME_MAX && takes < TIME_MAX - begins);
         tasks[id].ready = begins + takes;
-        count(i, begins + takes, wait + takes);
+        count(i, wait + takes);
         counters[SWITCHES] += first;
         if (wait > counters[LONGEST_WAIT]) counters[LONGEST_WAIT] = wait;
         single &= first && rows[i].weight == rows[0].weight;
     }
     u32 number = (u32)counters[BURSTS];
     if (number) counters[P99_SLOWDOWN] = of_rank(slowdowns, number, number - number / 100 - 1);
-    s64 sum = single ? (s64)shortest_first() : 0;
-    if (sum <= counters[RESPONSE]) return;
-    counters[RESPONSE] = sum;
-    counters[WEIGHTED_RESPONSE] = sum * rows[0].weight;
+    s64 sum = single ? (s64)shortest_first() * rows[0].weight : 0;
+    if (sum > counters[WEIGHTED_RESPONSE]) counters[WEIGHTED_RESPONSE] = sum;
 }
 
 /* Run a policy by its number in kind.py. */

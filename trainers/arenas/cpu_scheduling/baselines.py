@@ -21,8 +21,6 @@ from trainers.arenas.cpu_scheduling.reference import SWITCH, Cpu, Machine, Polic
 
 __all__ = ["POLICIES", "run"]
 
-BEGUN = 1 << 60  # the score of who may not be preempted
-
 
 class RoundRobin:
     """Everybody alike, four ticks at a time; also what the others do where they say nothing else."""
@@ -112,40 +110,28 @@ class Feedback(RoundRobin):
         return task.reg
 
 
-class _Guessing(_Patient):
-    """Guesses a burst's length by what the task, else its source, else everybody did before."""
-
-    def guess(self, machine: Machine, task: Task) -> int:
-        """Return units."""
-        if task.ewma:
-            return task.ewma
-        return machine.served // machine.tally.bursts if machine.tally.bursts else 0
-
-    def score(self, machine: Machine, task: Task, time: int, wait: int, current: int, slice_used: int) -> int:
-        """Let who has begun go on."""
-        del wait, current
-        return BEGUN if task.used or slice_used else self.urgency(machine, task, time)
-
-    def urgency(self, machine: Machine, task: Task, time: int) -> int:
-        """Return how much a burst should begin."""
-        raise NotImplementedError
+def _guess(machine: Machine, task: Task) -> int:
+    """Guess a burst's length by what the task, its source or everybody did before; by itself where it is longer."""
+    everybody = machine.served // machine.tally.bursts if machine.tally.bursts else 0
+    return max(task.ewma or everybody, task.used)
 
 
-class ShortestFirst(_Guessing):
+class ShortestFirst(RoundRobin):
     """The shortest guess first."""
 
-    def urgency(self, machine: Machine, task: Task, time: int) -> int:
+    def score(self, machine: Machine, task: Task, time: int, wait: int, current: int, slice_used: int) -> int:
         """Return the negative guess."""
-        del time
-        return -self.guess(machine, task)
+        del time, wait, current, slice_used
+        return -_guess(machine, task)
 
 
-class HighestRatio(_Guessing):
+class HighestRatio(RoundRobin):
     """The highest ratio of response time to guess first."""
 
-    def urgency(self, machine: Machine, task: Task, time: int) -> int:
+    def score(self, machine: Machine, task: Task, time: int, wait: int, current: int, slice_used: int) -> int:
         """Return the ratio in parts of 1024."""
-        guess = max(1, self.guess(machine, task))
+        del wait, current, slice_used
+        guess = max(1, _guess(machine, task))
         return int(Fraction(time - task.ready + guess, guess) * 1024)
 
 
@@ -259,8 +245,8 @@ def _least(rows: Sequence[Row], cpus: int) -> dict[str, int]:
         tally.done(row.burst, row.weight, ready, done[row.task])
     least = tally.counters()
     if len(done) == len(rows) and len({row.weight for row in rows}) == 1:
-        response = max(least["response"], _shortest_first(rows, cpus))
-        least |= {"response": response, "weighted_response": response * rows[0].weight}
+        response = _shortest_first(rows, cpus) * rows[0].weight
+        least["weighted_response"] = max(least["weighted_response"], response)
     return least
 
 

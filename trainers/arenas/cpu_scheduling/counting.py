@@ -22,7 +22,7 @@ from trainers.policy.arithmetic import clamp
 __all__ = ["CLASSES", "COUNTERS", "SECOND", "SEED", "Tally", "mixed", "slowdown", "value"]
 
 SEED = 0x9E3779B97F4A7C15
-CLASSES = 12  # of burst lengths: below 128 units, below 256, …
+CLASSES = 9  # of burst lengths: below 128 units, below 256, …
 CLASS_FIRST = 7  # log2 of 128
 SECOND = 100_000  # units
 SLOWDOWN_MAX = (1 << 32) - 1
@@ -31,15 +31,12 @@ _CLASS = tuple("below 128 units" if not k else f"{64 << k} units or more" for k 
 # (name, unit, meaning), in the order of machine.h
 COUNTERS: tuple[tuple[str, str, str], ...] = (
     ("bursts", "count", "bursts served: all of them"),
-    ("weighted_response", "units × 1/16", "response times, each times its weight"),
-    ("response", "units", "response times: from ready to done"),
+    ("weighted_response", "1/16 units", "response times, from ready to done, each times its weight"),
     ("p99_slowdown", "1/256", "the slowdown that 99 of 100 bursts do not exceed"),
     ("longest_wait", "units", "the longest time that a ready task did not run"),
     ("switches", "count", "times that a CPU changed its task"),
     ("preemptions", "count", "times that a woken task took a running one's place"),
-    ("end", "units", "when the last burst was done"),
     *((f"slowdown{k}", "1/256", f"sum of the slowdowns of bursts of {_CLASS[k]}") for k in range(CLASSES)),
-    *((f"bursts{k}", "count", f"bursts of {_CLASS[k]}") for k in range(CLASSES)),
 )
 
 
@@ -59,11 +56,9 @@ class Tally:
     """The counters while a run goes on."""
 
     weighted: int = 0
-    response: int = 0
     longest_wait: int = 0
     switches: int = 0
     preemptions: int = 0
-    end: int = 0
     by_class: list[list[int]] = field(default_factory=lambda: [[] for _ in range(CLASSES)])
 
     @property
@@ -78,9 +73,7 @@ class Tally:
     def done(self, burst: int, weight: int, ready: int, time: int) -> None:
         """Count a burst that is done."""
         response = time - ready
-        self.response += response
         self.weighted += response * weight
-        self.end = max(self.end, time)
         kind = min(max(burst.bit_length() - CLASS_FIRST, 0), CLASSES - 1)
         self.by_class[kind].append(slowdown(response, burst))
 
@@ -91,14 +84,11 @@ class Tally:
         return {
             "bursts": count,
             "weighted_response": self.weighted,
-            "response": self.response,
             "p99_slowdown": slowdowns[count - count // 100 - 1] if count else 0,
             "longest_wait": self.longest_wait,
             "switches": self.switches,
             "preemptions": self.preemptions,
-            "end": self.end,
             **{f"slowdown{k}": sum(kind) for k, kind in enumerate(self.by_class)},
-            **{f"bursts{k}": len(kind) for k, kind in enumerate(self.by_class)},
         }
 
 
@@ -108,8 +98,8 @@ def value(counters: Mapping[str, int], reference: Mapping[str, int]) -> int:
     def against(name: str) -> int:
         return log2_ratio(max(1, counters[name]), max(1, reference[name]))
 
-    # Every policy serves the same bursts, so sums compare as means do.
-    classes = [against(f"slowdown{k}") for k in range(CLASSES) if reference[f"bursts{k}"]] or [0]
+    # Every policy serves the same bursts, so sums compare as means do; a class without bursts has no slowdown.
+    classes = [against(f"slowdown{k}") for k in range(CLASSES) if reference[f"slowdown{k}"]] or [0]
     parts = against("weighted_response"), against("p99_slowdown"), sum(classes) // len(classes)
     starved = log2_ratio(max(SECOND, counters["longest_wait"]), SECOND)
     return exp2_millionths(sum(clamp(part, -CLIP, CLIP) for part in parts) // 3 + min(starved, CLIP))

@@ -34,15 +34,15 @@ typedef long long s64;
 #define REGISTER_MAX (1ll << 40)
 #define LOAD_SHIFT 8         /* the load forgets with a factor of 255/256 a tick, */
 #define LOAD_HALF_LIFE 177u  /* which is one half in as many ticks */
-#define CLASSES 12u          /* of burst lengths: below 128 units, below 256, … */
+#define CLASSES 9u           /* of burst lengths: below 128 units, below 256, … */
 #define CLASS_FIRST 7u       /* log2 of 128 */
 #define SEED 0x9e3779b97f4a7c15ull
 
 #define EXPORT(function) __attribute__((export_name(#function)))
 #define ASSERT(truth) do { if (!(truth)) __builtin_trap(); } while (0)
 
-enum { BURSTS, WEIGHTED_RESPONSE, RESPONSE, P99_SLOWDOWN, LONGEST_WAIT, SWITCHES, PREEMPTIONS, END,
-       CLASS_SLOWDOWN, CLASS_BURSTS = CLASS_SLOWDOWN + CLASSES, COUNTERS = CLASS_BURSTS + CLASSES };
+enum { BURSTS, WEIGHTED_RESPONSE, P99_SLOWDOWN, LONGEST_WAIT, SWITCHES, PREEMPTIONS,
+       CLASS_SLOWDOWN, COUNTERS = CLASS_SLOWDOWN + CLASSES };
 
 struct row { u32 time, task, source, weight, sleep, burst; };
 struct source { u32 ewma, bursts; };
@@ -116,16 +116,13 @@ static u32 slowdown(u32 response, u32 burst) {
     return parts < 256 ? 256 : parts > NONE ? NONE : (u32)parts;
 }
 
-static void count(u32 row, u32 done, u32 response) {
+static void count(u32 row, u32 response) {
     u32 burst = rows[row].burst, log2 = 31 - (u32)__builtin_clz(burst);
     u32 class = log2 < CLASS_FIRST ? 0 : log2 - CLASS_FIRST + 1;
     if (class >= CLASSES) class = CLASSES - 1;
     slowdowns[counters[BURSTS]++] = slowdown(response, burst);
-    counters[RESPONSE] += response;
     counters[WEIGHTED_RESPONSE] += (s64)response * rows[row].weight;
     counters[CLASS_SLOWDOWN + class] += slowdown(response, burst);
-    counters[CLASS_BURSTS + class]++;
-    if (done > counters[END]) counters[END] = done;
 }
 
 /* The value of that rank, from 0 for the smallest: one byte a pass, highest first. */
@@ -276,7 +273,7 @@ static void finish(u32 at, u32 time) {
     u32 burst = rows[task->row].burst;
     struct source *source = &sources[rows[task->row].source];
     ASSERT(task->used == burst && visible);
-    count(task->row, time, time - task->ready);
+    count(task->row, time - task->ready);
     served += burst;
     if (next) task->reg = to_register(ask_run(task, time, c->ran, 0));
     task->ewma = task->ewma ? (task->ewma + burst) / 2 : burst;
