@@ -12,6 +12,7 @@ A row is one burst of one task: see ``COLUMNS``. docs/cpu-scheduling.md defines 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from trainers.arenas.cpu_scheduling.counting import COUNTERS, value
@@ -38,6 +39,7 @@ COLUMNS = (
     Column("burst", "units", "of computing", 1, SPAN_MAX),
 )
 WIDTH = len(COLUMNS)
+TIME, TASK, SOURCE, _WEIGHT, SLEEP, BURST = range(WIDTH)
 
 
 def _tasks(words: Sequence[int]) -> int:
@@ -45,24 +47,32 @@ def _tasks(words: Sequence[int]) -> int:
     rows = len(words) // WIDTH
     if rows > ROWS_MAX:
         raise WorkloadError(f"{rows} bursts; the limit is {ROWS_MAX}", hint="cut the trace: a part of it will do")
-    times = words[::WIDTH]
+    times = words[TIME::WIDTH]
     late = next((row for row in range(1, rows) if times[row] < times[row - 1]), None)
     if late is not None:
         raise WorkloadError(f"row {late}: time {times[late]} is before the row above, {times[late - 1]}")
-    span = times[-1] - times[0] + sum(words[4::WIDTH]) + sum(words[5::WIDTH])
+    span = times[-1] - times[0] + sum(words[SLEEP::WIDTH]) + sum(words[BURST::WIDTH])
     if span > SPAN_MAX:
         raise WorkloadError(f"arrivals, bursts and sleeps come to {span} units; the limit is {SPAN_MAX}")
-    return max(max(words[1::WIDTH]), max(words[2::WIDTH])) + 1
+    return max(max(words[TASK::WIDTH]), max(words[SOURCE::WIDTH])) + 1
 
 
 def _steps(words: Sequence[int], width: int) -> int:
     """Return about how often a policy can be asked for a task: two times a burst and two times a tick of work."""
-    return 2 * (len(words) // width + sum(words[5::width]) // TICK) + 2
+    return 2 * (len(words) // width + sum(words[BURST::width]) // TICK) + 2
 
 
 def _work_bytes(rows: int, tasks: int) -> int:
     """Return what `prepare` in machine.h lays out: tasks, heap, sources and last rows; next rows and slowdowns."""
     return (56 + 16 + 8 + 4) * tasks + 8 * rows
+
+
+def _stress(words: Sequence[int]) -> Sequence[int]:
+    """Return the rows at twice the load: everything comes, and everybody wakes, in half the time."""
+    hard = array("I", words)
+    for column in (TIME, SLEEP):
+        hard[column::WIDTH] = array("I", (units // 2 for units in words[column::WIDTH]))
+    return hard
 
 
 KIND = Kind(
@@ -86,4 +96,5 @@ KIND = Kind(
     work_bytes=_work_bytes,
     steps=_steps,
     fuel_per_step=FUEL_PER_STEP,
+    stress=_stress,
 )
