@@ -10,8 +10,6 @@ any case.
 
 from __future__ import annotations
 
-import re
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -20,10 +18,10 @@ from pathlib import Path
 from typing import IO
 
 from trainers.workloads.errors import WorkloadError
-from trainers.workloads.format import ORIGIN_CHARS_MAX, workload
+from trainers.workloads.format import workload
 from trainers.workloads.jobs import rows_of
 from trainers.workloads.perf_sched import UNIT_NS, jobs_of
-from trainers.workloads.recorder import Recording
+from trainers.workloads.recorder import Recording, name_of, origin_of
 
 __all__ = ["record"]
 
@@ -32,7 +30,12 @@ PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 
 
 def record(
-    command: Sequence[str], *, name: str | None = None, origin: str | None = None, capacity: int | None = None
+    command: Sequence[str],
+    *,
+    name: str | None = None,
+    origin: str | None = None,
+    capacity: int | None = None,
+    part: str = "whole",
 ) -> Recording:
     """Run ``command`` to its end under `perf sched record` and return its threads' bursts.
 
@@ -45,9 +48,8 @@ def record(
         raise WorkloadError("perf is not installed", hint="Debian and Ubuntu: apt-get install linux-perf")
     if shutil.which(command[0]) is None:
         raise WorkloadError(f"{command[0]}: no such command")
-    name = name or re.sub(r"[^a-z0-9._-]+", "-", Path(command[0]).name.lower()).strip("-._") or "recorded"
-    origin = origin if origin is not None else f"recorded from {shlex.join(command)}"
-    origin = f"{origin}; a unit is {UNIT_NS} ns"
+    name = name or name_of(command)
+    origin = origin_of(command, remark=f"; a unit is {UNIT_NS} ns") if origin is None else origin
     with tempfile.TemporaryDirectory(prefix="workload-") as folder:
         data = Path(folder) / "sched.data"
         status = subprocess.run([perf, "sched", "record", "-o", str(data), "--", *command], check=False).returncode
@@ -64,8 +66,7 @@ def record(
         finally:
             script.kill()
             script.communicate()
-    origin = "".join(character if character.isprintable() else " " for character in origin)[:ORIGIN_CHARS_MAX]
-    made = workload(name[:64], rows, kind="cpu_scheduling", capacity=capacity, origin=origin)
+    made = workload(name, rows, kind="cpu_scheduling", part=part, capacity=capacity, origin=origin)
     return Recording(made, status)
 
 
