@@ -105,7 +105,7 @@ class Kind:
     cut: Callable[[Words, int], int] = _anywhere
     # (all words, capacity, words of a slice): the slice's capacity in proportion; None: it is the workload's.
     in_proportion: Callable[[Words, int, Words], int] | None = None
-    # (words): the same rows asking more of the machine than was seen; what is chosen must stand that too. None: no such.
+    # (words): the same rows asking more of the machine than was seen; what is chosen must stand that too.
     stress: Callable[[Words], Words] | None = None
 
     @cached_property

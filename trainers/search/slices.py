@@ -28,6 +28,7 @@ from trainers.arenas.registry import kind_of
 from trainers.policy.tree import Component
 from trainers.search.objective import Mean, Objective
 from trainers.search.population import Fitness
+from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload
 from trainers.workloads.format import workload as made
 
@@ -42,17 +43,20 @@ Measures: TypeAlias = Mapping[str, tuple[float, Callable[[Component], Fitness | 
 
 
 def stressed(workload: Workload) -> Workload | None:
-    """Return the workload under its kind's stress; None where the kind has none."""
+    """Return the workload under its kind's stress; None where there is none, or it would not fit the kind's limits."""
     kind = kind_of(workload.kind)
     if kind.stress is None:
         return None
     words, width = kind.stress(workload.words), kind.codec.width
     rows = (words[at : at + width] for at in range(0, len(words), width))
-    return made(workload.name, rows, kind=workload.kind, part=workload.part, capacity=workload.capacity)
+    try:
+        return made(workload.name, rows, kind=workload.kind, part=workload.part, capacity=workload.capacity)
+    except WorkloadError:
+        return None
 
 
 def climb(objective: SliceObjective, workload: Workload, under_stress: SliceObjective | None = None) -> Mean:
-    """Return the score that search climbs: the mean over cold slices of the first two thirds, the last twice if need be."""
+    """Return the score that search climbs: the mean over cold slices of the first two thirds, and one under stress."""
     kind, cut = kind_of(workload.kind), _cut(workload)
     inner = {kind.cut(workload.words, cut * place // CLIMB_SLICES) for place in range(1, CLIMB_SLICES)}
     bounds = sorted({0, cut, *(place for place in inner if 0 < place < cut)})

@@ -43,8 +43,9 @@ class Family:
 def _pareto(rng: random.Random, low: float, high: float, alpha: float) -> int:
     """Return a bounded Pareto variate: many short ones, and few that make up most of the work."""
     share = rng.random()
-    ratio = (low / high) ** alpha
-    return max(1, round(low * (1 - share * (1 - ratio)) ** (-1 / alpha)))
+    ratio: float = (low / high) ** alpha
+    variate: float = low * (1 - share * (1 - ratio)) ** (-1 / alpha)
+    return max(1, round(variate))
 
 
 def _exponential(rng: random.Random, mean: float) -> int:
@@ -66,9 +67,7 @@ def _open(rng: random.Random, length: int, load: float, draw: Callable[[], int],
         yield Job(time, rng.randrange(sources), ((0, draw()),))
 
 
-def _closed(
-    rng: random.Random, length: int, arrival: int, source: str, weight: int, draw: Callable[[], tuple[int, int]]
-) -> Job:
+def _closed(length: int, arrival: int, source: str, weight: int, draw: Callable[[], tuple[int, int]]) -> Job:
     """Return a task that computes and sleeps until ``length``, as far as it would come alone."""
     bursts = [(0, draw()[1])]
     time = arrival + bursts[0][1]
@@ -130,10 +129,14 @@ def _heavy_io_jobs(rng: random.Random, length: int) -> Iterator[Job]:
         def light(mean: int = mean, sleep: int = sleep) -> tuple[int, int]:
             return _exponential(rng, sleep), _exponential(rng, mean)
 
-        yield _closed(rng, length, rng.randrange(SECOND), "io", 16, light)
+        yield _closed(length, rng.randrange(SECOND), "io", 16, light)
     for _ in range(3):
         yield _closed(
-            rng, length, rng.randrange(SECOND), "batch", 16, lambda: (rng.randint(MS, 50 * MS), rng.randint(100 * MS, 500 * MS))
+            length,
+            rng.randrange(SECOND),
+            "batch",
+            16,
+            lambda: (rng.randint(MS, 50 * MS), rng.randint(100 * MS, 500 * MS)),
         )
 
 
@@ -145,7 +148,7 @@ def _cyclic_jobs(rng: random.Random, length: int) -> Iterator[Job]:
             work = max(1, round(burst * rng.uniform(0.6, 1.6)))
             return max(1, period - work), work
 
-        yield _closed(rng, length, rng.randrange(period), f"every {period}", 16, frame)
+        yield _closed(length, rng.randrange(period), f"every {period}", 16, frame)
     for time in _poisson(rng, length, 25_000):
         yield Job(time, "batch", ((0, _pareto(rng, 10 * MS, 800 * MS, 1.2)),))
 
@@ -158,7 +161,7 @@ def _weights_jobs(rng: random.Random, length: int) -> Iterator[Job]:
         def draw(mean: int = mean, sleep: int = sleep) -> tuple[int, int]:
             return _exponential(rng, sleep), _exponential(rng, mean)
 
-        yield _closed(rng, length, rng.randrange(SECOND), f"{mean}", weight, draw)
+        yield _closed(length, rng.randrange(SECOND), f"{mean}", weight, draw)
 
 
 def _server_jobs(rng: random.Random, length: int) -> Iterator[Job]:
@@ -171,17 +174,27 @@ def _server_jobs(rng: random.Random, length: int) -> Iterator[Job]:
         bursts += [(_exponential(rng, 4 * MS), _exponential(rng, 4 * MS)) for _ in range(rng.randint(0, 3))]
         yield Job(time, "request", tuple(bursts))
     for _ in range(2):
-        yield _closed(rng, length, 0, "nightly", 4, lambda: (_exponential(rng, 5 * MS), rng.randint(50 * MS, 300 * MS)))
+        yield _closed(length, 0, "nightly", 4, lambda: (_exponential(rng, 5 * MS), rng.randint(50 * MS, 300 * MS)))
 
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
-        "pareto": Family(_pareto_jobs, "single bursts, bounded Pareto 1 ms to 1 s, shape 1.1, load .75", length=40 * SECOND),
-        "bimodal": Family(_bimodal_jobs, "single bursts, 92 % of 1 to 3 ms, 8 % of 80 to 200 ms, load .8", length=40 * SECOND),
+        "pareto": Family(
+            _pareto_jobs, "single bursts, bounded Pareto 1 ms to 1 s, shape 1.1, load .75", length=40 * SECOND
+        ),
+        "bimodal": Family(
+            _bimodal_jobs, "single bursts, 92 % of 1 to 3 ms, 8 % of 80 to 200 ms, load .8", length=40 * SECOND
+        ),
         "uniform": Family(_uniform_jobs, "single bursts of 5 to 30 ms, load .8", length=40 * SECOND),
-        "exponential": Family(_exponential_jobs, "single bursts, four sources of mean 3, 8, 20, 60 ms, load .8", length=40 * SECOND),
-        "overload": Family(_overload_jobs, "single bursts; two seconds of overload, two of little, in turns", length=40 * SECOND),
-        "fork-storm": Family(_fork_storm_jobs, "a dozen to eighty tasks at once every second or two", length=40 * SECOND),
+        "exponential": Family(
+            _exponential_jobs, "single bursts, four sources of mean 3, 8, 20, 60 ms, load .8", length=40 * SECOND
+        ),
+        "overload": Family(
+            _overload_jobs, "single bursts; two seconds of overload, two of little, in turns", length=40 * SECOND
+        ),
+        "fork-storm": Family(
+            _fork_storm_jobs, "a dozen to eighty tasks at once every second or two", length=40 * SECOND
+        ),
         "heavy-io": Family(_heavy_io_jobs, "14 tasks that mostly sleep, 3 that mostly compute"),
         "cyclic": Family(_cyclic_jobs, "five tasks at fixed rates, and batch jobs"),
         "weights": Family(_weights_jobs, "16 tasks of weight 1/4 to 4 on four CPUs", 4),

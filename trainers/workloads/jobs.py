@@ -54,5 +54,6 @@ def rows_of(jobs: Iterable[Job]) -> list[Row]:
 def weight_of_nice(nice: int) -> int:
     """Return the weight of a nice level: a quarter more for each below 0, as in Linux, and 1 to 256 sixteenths."""
     steps = min(max(nice, NICE_MIN), NICE_MAX)
-    exact = WEIGHT_ONE * 4**steps // 5**steps if steps >= 0 else WEIGHT_ONE * 5**-steps // 4**-steps
+    over, under = (5 ** abs(steps), 4 ** abs(steps)) if steps < 0 else (4 ** abs(steps), 5 ** abs(steps))
+    exact: int = WEIGHT_ONE * over // under
     return min(max(exact, 1), WEIGHT_MAX)

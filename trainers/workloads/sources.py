@@ -25,7 +25,8 @@ class Recorder(Protocol):
 
     def __call__(
         self, command: Sequence[str], *, name: str | None, origin: str | None, capacity: int | None, part: str
-    ) -> Recording: ...
+    ) -> Recording:
+        """Run the command."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,9 @@ def jobs_of(log: Iterable[str]) -> Iterator[Job]:
         except (ValueError, OverflowError):
             values = []
         if len(values) != FIELDS:
-            raise WorkloadError(f"line {number}: not {FIELDS} numbers: {text.strip()[:60]!r}", hint="this is no SWF log")
+            raise WorkloadError(
+                f"line {number}: not {FIELDS} numbers: {text.strip()[:60]!r}", hint="this is no SWF log"
+            )
         if not 0 <= values[SUBMITTED] <= SECONDS_MAX or values[RAN] > SECONDS_MAX:
             raise WorkloadError(f"line {number}: submitted {values[SUBMITTED]}, ran {values[RAN]} seconds")
         if values[RAN] > 0:

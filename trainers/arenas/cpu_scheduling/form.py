@@ -52,7 +52,6 @@ _RAN = Feature("ran", Unit.TIME, 0, TIME_MAX, "units that it was served since it
 _EXPIRED = Feature("expired", Unit.INDEX, 0, 1, "1: its slice is over; 0: preempted, or its burst is done", 20)
 
 
-
 def _hook(name: str, features: tuple[Feature, ...], meaning: str) -> Function:
     """Return a function that gives a task's register its new value."""
     default = f"def {name}(reg):\n    return reg\n"

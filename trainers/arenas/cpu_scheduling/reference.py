@@ -13,7 +13,7 @@ from typing import Protocol
 
 from trainers.arenas.cpu_scheduling.counting import SEED, Tally, mixed
 from trainers.arenas.cpu_scheduling.form import CPUS_MAX, FORM, REGISTER_MAX, SLICE_MAX, TICK, VISIBLE
-from trainers.policy.arithmetic import INT64_MAX, INT64_MIN, clamp
+from trainers.policy.arithmetic import INT64_MAX, clamp
 from trainers.policy.interpret import interpret
 from trainers.policy.tree import Component
 
@@ -24,6 +24,7 @@ SWITCH = 20  # units that a CPU needs to change its task
 PERIOD = 100  # ticks
 LOAD_SHIFT = 8  # the load forgets with a factor of 255/256 a tick
 LOAD_HALF_LIFE = 177  # which is one half in as many ticks
+NEVER = 1 << 32
 
 _SLOTS = {feature.name: feature.slot for function in FORM.functions.values() for feature in function.features}
 
@@ -98,18 +99,23 @@ class Interpreted:
         self._features = [0] * len(_SLOTS)
 
     def score(self, machine: Machine, task: Task, time: int, wait: int, current: int, slice_used: int) -> int:
+        """Ask `run_score`."""
         return self._ask("run_score", machine, task, time, wait=wait, current=current, slice_used=slice_used)
 
     def slice(self, machine: Machine, task: Task, time: int) -> int:
+        """Ask `slice`."""
         return self._ask("slice", machine, task, time, wait=time - task.since)
 
     def wake(self, machine: Machine, task: Task) -> int:
+        """Ask `on_wake`."""
         return self._ask("on_wake", machine, task, machine.now)
 
     def ran(self, machine: Machine, task: Task, time: int, ran: int, expired: int) -> int:
+        """Ask `on_run`."""
         return self._ask("on_run", machine, task, time, ran=ran, expired=expired)
 
     def period(self, machine: Machine, task: Task, wait: int) -> int:
+        """Ask `on_period`."""
         return self._ask("on_period", machine, task, machine.now, wait=wait)
 
     def _ask(self, name: str, machine: Machine, task: Task, time: int, **own: int) -> int:
@@ -223,10 +229,10 @@ class Machine:
         if registers:  # with nobody to ask the last answer stands
             self.min_reg, self.mean_reg = min(registers), sum(registers) // len(registers)
 
-    def _next_event(self) -> tuple[float, bool]:
+    def _next_event(self) -> tuple[int, bool]:
         """Return when the next sleeper wakes or the next task arrives, and whether it is a sleeper."""
-        wakes = self.asleep[0][0] if self.asleep else float("inf")
-        arrives = self.arriving[-1][0] if self.arriving else float("inf")
+        wakes = self.asleep[0][0] if self.asleep else NEVER
+        arrives = self.arriving[-1][0] if self.arriving else NEVER
         return min(wakes, arrives), wakes <= arrives
 
     def _wake(self) -> bool:
@@ -240,7 +246,7 @@ class Machine:
             else:
                 task = self.arriving.pop()[1]
                 task.ewma = self.sources.get(self.row(task).source, 0)
-            task.ready = task.since = int(time)
+            task.ready = task.since = time
             task.order = self._next_order()
             self.queue.append(task)
             task.reg = _register(self.policy.wake(self, task))
