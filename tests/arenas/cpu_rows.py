@@ -21,7 +21,9 @@ def mixed_rows(rng: random.Random, rows_max: int = 120) -> list[Row]:
     time, tasks = rng.randrange(500), rng.randint(1, 30)
     for _ in range(rng.randint(1, rows_max)):
         time += rng.choice((0, 0, 1, 3, rng.randint(0, 300), rng.choice((0, 0, 0, 30_000))))
-        burst = rng.choice((1, 100, 200, rng.randint(1, 90), rng.randint(1, 900), rng.choice((150, 3_000, 3_000, 105_000))))
+        burst = rng.choice(
+            (1, 100, 200, rng.randint(1, 90), rng.randint(1, 900), rng.choice((150, 3_000, 3_000, 105_000)))
+        )
         weight = rng.choice((16, 16, 16, 1, 4, 64, 256))
         sleep = rng.choice((0, 1, 50, rng.randint(0, 3000)))
         rows.append((time, rng.randrange(tasks), rng.randrange(min(tasks, 4)), weight, sleep, burst))
