@@ -75,7 +75,8 @@ def measures(objective: SliceObjective, workload: Workload, under_stress: SliceO
     unseen = {name: (1.0, objective(capacity, cut, end)) for name, capacity in capacities.items() if cut < end}
     found = {**unseen, "whole": (1.0, objective(workload.capacity, 0, end))}
     if under_stress is not None:
-        found["whole under stress"] = (STRESS_WEIGHT, under_stress(workload.capacity, 0, end))
+        # Bounded as what is climbed: where everybody fails, how badly says nothing.
+        found["whole under stress"] = (STRESS_WEIGHT, Mean([under_stress(workload.capacity, 0, end)]))
     return found
 
 
