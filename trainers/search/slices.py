@@ -72,8 +72,10 @@ def measures(objective: SliceObjective, workload: Workload, under_stress: SliceO
     capacities = {"unseen third": workload.capacity}
     if kind.in_proportion is not None:
         capacities["unseen third in proportion"] = _in_proportion(kind, workload, cut, end)
-    unseen = {name: (1.0, objective(capacity, cut, end)) for name, capacity in capacities.items() if cut < end}
-    found = {**unseen, "whole": (1.0, objective(workload.capacity, 0, end))}
+    found: dict[str, tuple[float, Callable[[Component], Fitness | None]]] = {
+        name: (1.0, objective(capacity, cut, end)) for name, capacity in capacities.items() if cut < end
+    }
+    found["whole"] = (1.0, objective(workload.capacity, 0, end))
     if under_stress is not None:
         # Bounded as what is climbed: where everybody fails, how badly says nothing.
         found["whole under stress"] = (STRESS_WEIGHT, Mean([under_stress(workload.capacity, 0, end)]))
