@@ -19,12 +19,14 @@ from trainers.arenas.cpu_scheduling.form import TICK
 from trainers.arenas.logarithm import CLIP, exp2_millionths, log2_ratio
 from trainers.policy.arithmetic import clamp
 
-__all__ = ["CLASSES", "COUNTERS", "SECOND", "SEED", "Tally", "mixed", "slowdown", "value"]
+__all__ = ["CLASSES", "COUNTERS", "SECOND", "SEED", "WAIT_MAX", "Tally", "mixed", "slowdown", "starved", "value"]
 
 SEED = 0x9E3779B97F4A7C15
 CLASSES = 9  # of burst lengths: below 128 units, below 256, …
 CLASS_FIRST = 7  # log2 of 128
 SECOND = 100_000  # units
+WAIT_MAX = 10 * SECOND  # a component that lets anybody wait longer fails,
+WAIT_OF_REFERENCE = 4  # unless round robin's longest wait on the same rows is more than a quarter of that
 SLOWDOWN_MAX = (1 << 32) - 1
 
 _CLASS = tuple("below 128 units" if not k else f"{64 << k} units or more" for k in range(CLASSES))
@@ -103,3 +105,10 @@ def value(counters: Mapping[str, int], reference: Mapping[str, int]) -> int:
     parts = against("weighted_response"), against("p99_slowdown"), sum(classes) // len(classes)
     starved = log2_ratio(max(SECOND, counters["longest_wait"]), SECOND)
     return exp2_millionths(sum(clamp(part, -CLIP, CLIP) for part in parts) // 3 + min(starved, CLIP))
+
+
+def starved(counters: Mapping[str, int], reference: Mapping[str, int]) -> str:
+    """Say who waited too long: a hard limit, however good the mean is."""
+    most = max(WAIT_MAX, WAIT_OF_REFERENCE * reference["longest_wait"])
+    waited = counters["longest_wait"]
+    return f"somebody waited {waited} units; {most} are the most" if waited > most else ""

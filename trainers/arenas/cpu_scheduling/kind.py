@@ -15,9 +15,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from trainers.arenas.cpu_scheduling.counting import COUNTERS, value
+from trainers.arenas.cpu_scheduling.counting import COUNTERS, starved, value
 from trainers.arenas.cpu_scheduling.form import CPUS_MAX, FORM, TICK, WEIGHT_MAX
-from trainers.arenas.kind import Capacity, Counter, Kind, Shown
+from trainers.arenas.kind import GENERAL_TESTS, Capacity, Counter, Kind, Shown
 from trainers.workloads.codecs import Column, Columns
 from trainers.workloads.errors import WorkloadError
 
@@ -93,6 +93,8 @@ KIND = Kind(
     counters=tuple(Counter(*counter) for counter in COUNTERS),
     metric="j_millionths",
     value=value,
+    limit=starved,
+    tests=(*GENERAL_TESTS, "limits"),
     shown=Shown("j", lambda millionths, _rows: millionths / 1_000_000),
     baselines=BASELINES,
     baseline="rr",
