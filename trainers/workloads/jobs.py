@@ -14,9 +14,10 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["WEIGHT_ONE", "Job", "Row", "rows_of", "weight_of_nice"]
+from trainers.arenas.cpu_scheduling.form import WEIGHT_MAX, WEIGHT_ONE
 
-WEIGHT_ONE, WEIGHT_MAX = 16, 256
+__all__ = ["Job", "Row", "rows_of", "weight_of_nice"]
+
 NICE_MIN, NICE_MAX = -20, 19
 
 Row: TypeAlias = tuple[int, int, int, int, int, int]  # time, task, source, weight, sleep, burst
