@@ -112,6 +112,8 @@ class Kind:
     in_proportion: Callable[[Words, int, Words], int] | None = None
     # (words): the same rows asking more of the machine than was seen; what is chosen must stand that too.
     stress: Callable[[Words], Words] | None = None
+    # The value that search climbs and chooses by, where the value hangs on what a short run cannot know. None: it.
+    search_value: Callable[[Values, Values], int] | None = None
     # (counters, the default baseline's): why a run is not acceptable whatever its value (test "limits"); empty: it is.
     limit: Callable[[Values, Values], str] = _no_limit
 

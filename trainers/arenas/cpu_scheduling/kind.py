@@ -15,7 +15,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from trainers.arenas.cpu_scheduling.counting import COUNTERS, starved, value
+from trainers.arenas.cpu_scheduling.counting import COUNTERS, cautious_value, starved, value
 from trainers.arenas.cpu_scheduling.form import CPUS_MAX, FORM, TICK, WEIGHT_MAX
 from trainers.arenas.kind import GENERAL_TESTS, Capacity, Counter, Kind, Shown
 from trainers.workloads.codecs import Column, Columns
@@ -71,7 +71,7 @@ def _work_bytes(rows: int, tasks: int) -> int:
 
 
 def _stress(words: Sequence[int]) -> Sequence[int]:
-    """Return the rows with bursts twice as long in three fifths more time: a quarter more load, and waits twice as long.
+    """Return the rows with bursts twice as long in three fifths more time: a quarter more load, waits twice as long.
 
     The longest wait of a short run is less than that of a long one: what stays just below a second here would be above
     it on another day.
@@ -94,6 +94,7 @@ KIND = Kind(
     counters=tuple(Counter(*counter) for counter in COUNTERS),
     metric="j_millionths",
     value=value,
+    search_value=cautious_value,
     limit=starved,
     tests=(*GENERAL_TESTS, "limits"),
     shown=Shown("j", lambda millionths, _rows: millionths / 1_000_000),
