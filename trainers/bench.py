@@ -81,6 +81,8 @@ class Bench:
             if self._runs(submission, component, train, sheet):
                 self._total(component, train, sheet)
                 self._agreement(component, train, sheet)
+                if "limits" in self._kind.tests:
+                    self._limits(component, submission.target, (*train, *hidden[:HIDDEN_MAX]), sheet)
                 scores = [self._score(component, workload, train) for workload in hidden[:HIDDEN_MAX]]
                 self._useful(submission.target, [score for score in scores if score is not None], sheet)
             c_source = _c_source(component)
@@ -156,6 +158,16 @@ class Bench:
             if _behaviour(counted) != _behaviour(expected):
                 failure = f"{workload.name}: {self._evaluator.engine} and the reference interpreter differ"
         sheet.note("agreement", failure)
+
+    def _limits(self, component: Component, target: str, workloads: Sequence[Workload], sheet: _Sheet) -> None:
+        """Hold it to the kind's hard limits on what it is meant for, hidden part included."""
+        failure = ""
+        for workload in [item for item in workloads if item.name == target] or workloads:
+            outcome = self._evaluator.run(component, workload.id, workload.capacity)
+            broken = self._yardstick.over_the_limit(outcome, workload) if isinstance(outcome, Counters) else ""
+            if broken:
+                failure = failure or f"{workload.name} ({workload.part}): {broken}"
+        sheet.note("limits", failure)
 
     def _score(self, component: Component, workload: Workload, train: Sequence[Workload]) -> HiddenScore | None:
         outcome = self._evaluator.run(component, workload.id, workload.capacity)

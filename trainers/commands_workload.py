@@ -10,10 +10,10 @@ import orjson
 from trainers.arenas import evaluate as scoring
 from trainers.arenas.registry import DEFAULT, kind_of, kinds
 from trainers.workloads.errors import WorkloadError
-from trainers.workloads.format import Workload, halves, read, save
+from trainers.workloads.format import PARTS, Workload, halves, read, save
 from trainers.workloads.importers import FORMATS, import_workload
-from trainers.workloads.recorder import record as record_command
 from trainers.workloads.show import describe, render
+from trainers.workloads.sources import RECORDERS
 
 __all__ = ["evaluate", "workload"]
 
@@ -21,7 +21,7 @@ _FILE = click.Path(path_type=Path)
 _KIND = click.option("--kind", default=DEFAULT, show_default=True, help="Component kind.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _OUTPUT = click.option("--output", required=True, type=_FILE, metavar="OUT", help="Workload file to write.")
-_CAPACITY = click.option("--capacity", type=int, metavar="N", help="Pages of cache (default: 10 % of the pages).")
+_CAPACITY = click.option("--capacity", type=int, metavar="N", help="Pages of cache, CPUs (default: the kind's own).")
 _NAME = click.option("--name", help="The workload's name (default: made of the file's or the command's).")
 
 
@@ -81,14 +81,25 @@ def import_(file: Path, format_: str, column: str | None, output: Path, capacity
 
 
 @workload.command()
+@click.option(
+    "--kind",
+    type=click.Choice(sorted(RECORDERS)),
+    default=DEFAULT,
+    show_default=True,
+    help="What to record: the file pages it asks for (strace), or when its threads compute and sleep (perf).",
+)
+@click.option("--part", type=click.Choice(PARTS), default="whole", show_default=True, help="What it is for.")
 @click.option("--output", type=_FILE, metavar="OUT", help="Workload file to write (default: NAME.workload).")
+@_CAPACITY
 @_NAME
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def record(output: Path | None, name: str | None, command: tuple[str, ...]) -> None:
-    """Run COMMAND and record which file pages it asks for."""
+def record(
+    kind: str, part: str, output: Path | None, capacity: int | None, name: str | None, command: tuple[str, ...]
+) -> None:
+    """Run COMMAND and record what it asks for."""
     if output is not None and output.exists():
         raise WorkloadError(f"{output} is there already", hint="a recording is not overwritten: choose another name")
-    recording = record_command(command, name=name)
+    recording = RECORDERS[kind](command, name=name, origin=None, capacity=capacity, part=part)
     output = output or Path(f"{recording.workload.name}.workload")
     save(recording.workload, output)
     click.echo(f"{command[0]}: exit status {recording.status}", err=True)

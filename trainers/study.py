@@ -26,7 +26,7 @@ from trainers.search.island import Evaluate, Island
 from trainers.search.objective import Objective
 from trainers.search.patterns import Pattern, ablate
 from trainers.search.population import Fitness, Individual
-from trainers.search.slices import climb, measures
+from trainers.search.slices import SliceObjective, climb, measures, stressed
 from trainers.workloads.format import Workload
 
 __all__ = ["Meter", "Study"]
@@ -98,16 +98,18 @@ class Study:
         self.workload = workload
         self.kind = kind_of(workload.kind)
         self._meter, self._rng = meter, rng
-        meter.evaluators.of(workload.kind).load(workload)
         gauge = meter.of(self.kind)
 
-        def objective(capacity: int, start: int, stop: int) -> Objective:
-            return Objective(gauge, self.kind, workload.id, capacity, start=start, stop=stop)
+        def on(rows: Workload) -> SliceObjective:
+            meter.evaluators.of(rows.kind).load(rows)
+            return lambda capacity, start, stop: Objective(gauge, self.kind, rows.id, capacity, start=start, stop=stop)
 
-        self.island = Island(self.kind.form, seeds, self._counted(climb(objective, workload)), rng)
+        hard = stressed(workload)
+        parts = on(workload), workload, on(hard) if hard else None
+        self.island = Island(self.kind.form, seeds, self._counted(climb(*parts)), rng)
         self._measures = {
             name: (weight, lru_cache(REMEMBERED_MAX)(self._counted(evaluate)))
-            for name, (weight, evaluate) in measures(objective, workload).items()
+            for name, (weight, evaluate) in measures(*parts).items()
         }
         self._whole = self._measures["whole"][1]
         self._rivals = rivals

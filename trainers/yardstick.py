@@ -34,6 +34,11 @@ class Yardstick:
             self._unit[workload.id] = counted.values
         return self._kind.value(outcome.values, self._unit[workload.id])
 
+    def over_the_limit(self, outcome: Counters, workload: Workload) -> str:
+        """Say why a run is not acceptable whatever its value; empty where it is."""
+        self.value(outcome, workload)
+        return self._kind.limit(outcome.values, self._unit[workload.id])
+
     def baselines(self, workload: Workload) -> dict[str, int]:
         """Return the values of every baseline and of the bound, by name."""
         if workload.id not in self._baselines:

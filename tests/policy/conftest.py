@@ -44,7 +44,12 @@ _FUNCTIONS = (
     Function("decide", _WIDE + _NARROW, ("head", "keep", "evict"), "def decide():\n    return evict()\n", "what to do"),
     Function("count", _WIDE + _NARROW, (), "def count():\n    return 0\n", "how many", high=9),
     Function(
-        "adapt", _WIDE + _NARROW, (), "def adapt(register):\n    return register\n", "new register", writes="register"
+        "adapt",
+        _WIDE + _NARROW,
+        (),
+        "def adapt(register):\n    return register\n",
+        "new register",
+        writes=("register",),
     ),
 )
 FORM = Form(

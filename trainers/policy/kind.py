@@ -71,7 +71,9 @@ class Function:
     low: int = 0
     high: int = 0
     unit: Unit = Unit.FREE  # of the integer it returns
-    writes: str = ""  # the feature that holds what it returned; while none reads that, the function is idle
+    # Features that show what it returned before: while no function that matters reads one of them, it is idle.
+    # Empty: what it returns has an effect by itself.
+    writes: tuple[str, ...] = ()
 
     def feature(self, name: str) -> Feature | None:
         """Return the feature of that name, or None."""

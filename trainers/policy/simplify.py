@@ -62,14 +62,18 @@ def simplify(component: Component) -> Component:
 
 
 def idle_functions(component: Component) -> frozenset[str]:
-    """Return functions whose result nobody else reads (such as ``adapt`` where nothing reads the register)."""
+    """Return functions whose result nobody reads who has an effect (such as ``adapt`` where none reads the register).
+
+    Two functions that only read what the other writes are both idle.
+    """
     whole = complete(component)
-    idle = set()
-    for name, function in component.form.functions.items():
-        readers = (other for other in whole.functions.values() if other.name != name)
-        if function.writes and not any(function.writes in names(other) for other in readers):
-            idle.add(name)
-    return frozenset(idle)
+    idle = {name for name, function in component.form.functions.items() if function.writes}
+    while True:
+        read = {name for lively in whole.functions.keys() - idle for name in names(whole.functions[lively])}
+        woken = {name for name in idle if read.intersection(component.form.functions[name].writes)}
+        if not woken:
+            return frozenset(idle)
+        idle -= woken
 
 
 def idle_marks(component: Component) -> frozenset[str]:

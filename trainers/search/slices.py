@@ -4,12 +4,17 @@
 
     train part   |──────── climbed: three cold slices ────────|─ unseen third ─|
     capacity       c(slice 1)     c(slice 2)     c(slice 3)        c and C         and the whole at C
+    under stress |──────────────── once more ─────────────|                        and the whole
 
 C is the workload's capacity; c is a share of it in proportion to the slice where the kind has one (pages that
 the slice asks for, of all pages), else C. Cuts are where the kind allows them. Three cold starts ask for what
 does not hang on one long run. After the final choice they score as one run does; fewer choices fell below the
 baseline (README.md has the numbers and their doubts). Together they have as many rows as one run over the
 climbed part.
+
+Stress is the kind's (`Kind.stress`): the same rows asking more of the machine. A load that was light throughout the
+train part says nothing of what a program does to whom it neglects when the load is heavy, and search finds the
+programs that live off that.
 """
 
 from __future__ import annotations
@@ -23,35 +28,58 @@ from trainers.arenas.registry import kind_of
 from trainers.policy.tree import Component
 from trainers.search.objective import Mean, Objective
 from trainers.search.population import Fitness
+from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload
+from trainers.workloads.format import workload as made
 
-__all__ = ["climb", "measures"]
+__all__ = ["SliceObjective", "climb", "measures", "stressed"]
 
 CLIMB_SHARE = 2 / 3
 CLIMB_SLICES = 3
+STRESS_WEIGHT = 0.5  # in the final choice: it is about what could be, the others are about what was
 
 SliceObjective: TypeAlias = Callable[[int, int, int], Objective]  # (capacity, start, stop), on one workload
 Measures: TypeAlias = Mapping[str, tuple[float, Callable[[Component], Fitness | None]]]
 
 
-def climb(objective: SliceObjective, workload: Workload) -> Mean:
-    """Return the score that search climbs: the mean over cold slices of the first two thirds."""
+def stressed(workload: Workload) -> Workload | None:
+    """Return the workload under its kind's stress; None where there is none, or it would not fit the kind's limits."""
+    kind = kind_of(workload.kind)
+    if kind.stress is None:
+        return None
+    words, width = kind.stress(workload.words), kind.codec.width
+    rows = (words[at : at + width] for at in range(0, len(words), width))
+    try:
+        return made(workload.name, rows, kind=workload.kind, part=workload.part, capacity=workload.capacity)
+    except WorkloadError:
+        return None
+
+
+def climb(objective: SliceObjective, workload: Workload, under_stress: SliceObjective | None = None) -> Mean:
+    """Return the score that search climbs: the mean over cold slices of the first two thirds, and all under stress."""
     kind, cut = kind_of(workload.kind), _cut(workload)
     inner = {kind.cut(workload.words, cut * place // CLIMB_SLICES) for place in range(1, CLIMB_SLICES)}
     bounds = sorted({0, cut, *(place for place in inner if 0 < place < cut)})
-    return Mean(
-        [objective(_in_proportion(kind, workload, start, stop), start, stop) for start, stop in pairwise(bounds)]
-    )
+    parts = [objective(_in_proportion(kind, workload, start, stop), start, stop) for start, stop in pairwise(bounds)]
+    if under_stress is not None:
+        parts.append(under_stress(workload.capacity, 0, cut))  # in one run: neglect takes time to show
+    return Mean(parts)
 
 
-def measures(objective: SliceObjective, workload: Workload) -> Measures:
+def measures(objective: SliceObjective, workload: Workload, under_stress: SliceObjective | None = None) -> Measures:
     """Return what the final choice goes by, as `final.choose` takes it (name: weight, evaluate)."""
     kind, cut, end = kind_of(workload.kind), _cut(workload), workload.rows
     capacities = {"unseen third": workload.capacity}
     if kind.in_proportion is not None:
         capacities["unseen third in proportion"] = _in_proportion(kind, workload, cut, end)
-    unseen = {name: (1.0, objective(capacity, cut, end)) for name, capacity in capacities.items() if cut < end}
-    return {**unseen, "whole": (1.0, objective(workload.capacity, 0, end))}
+    found: dict[str, tuple[float, Callable[[Component], Fitness | None]]] = {
+        name: (1.0, objective(capacity, cut, end)) for name, capacity in capacities.items() if cut < end
+    }
+    found["whole"] = (1.0, objective(workload.capacity, 0, end))
+    if under_stress is not None:
+        # Bounded as what is climbed: where everybody fails, how badly says nothing.
+        found["whole under stress"] = (STRESS_WEIGHT, Mean([under_stress(workload.capacity, 0, end)]))
+    return found
 
 
 def _cut(workload: Workload) -> int:

@@ -29,7 +29,7 @@ from trainers.arenas.registry import DEFAULT, kind_of
 from trainers.workloads.codecs import ROWS_MAX
 from trainers.workloads.errors import WorkloadError
 
-__all__ = ["FILE_BYTES_MAX", "Workload", "halves", "read", "save", "workload", "write"]
+__all__ = ["FILE_BYTES_MAX", "PARTS", "Workload", "halves", "read", "save", "workload", "write"]
 
 FILE_BYTES_MAX = 64 << 20
 HEADER_BYTES_MAX = 4096

@@ -5,6 +5,7 @@
     oracle-general   libCacheSim's 24-byte records <IQIq: clock, object, size, next access
     keys             text, one key a line; a key is any string of bytes
     csv              one column of a table: by --column, by a known name in the header, or by position
+    perf-sched, swf  text of other kinds: sources.TEXT_TRACES
 
 Sizes are ignored: every object is one page. As in libCacheSim, a record of size 0 is no request. Importers
 read at most ``IMPORT_BYTES_MAX`` bytes and ``ROWS_MAX`` requests.
@@ -22,10 +23,11 @@ from pathlib import Path
 from trainers.workloads.codecs import ROWS_MAX
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload, workload
+from trainers.workloads.sources import TEXT_TRACES
 
 __all__ = ["FORMATS", "IMPORT_BYTES_MAX", "import_workload"]
 
-FORMATS = ("oracle-general", "keys", "csv")
+FORMATS = ("oracle-general", "keys", "csv", *TEXT_TRACES)
 IMPORT_BYTES_MAX = 1 << 30
 LINE_BYTES_MAX = 4096
 KEY_COLUMNS = ("obj_id", "obj-id", "object_id", "object", "obj", "key", "page", "id", "block", "lba", "address")
@@ -54,6 +56,8 @@ def import_workload(
     if column is not None and format != "csv":
         raise WorkloadError(f"a column means nothing in the format {format}", hint="only csv has columns")
     data = _load(path)
+    if format in TEXT_TRACES:
+        return _text_trace(path, data, format, name, capacity)
     keys: Iterator[Hashable]
     if format == "csv":
         keys = _csv_keys(path, data, column)
@@ -63,6 +67,17 @@ def import_workload(
         keys = _oracle_general(path, data)
     origin = f"imported from {_printable(path.name)} as {format}"
     return workload(name or _name(path), keys, capacity=capacity, origin=origin)
+
+
+def _text_trace(path: Path, data: bytes, format_: str, name: str | None, capacity: int | None) -> Workload:
+    trace = TEXT_TRACES[format_]
+    origin = f"imported from {_printable(path.name)} as {format_}; a unit is {trace.unit}"
+    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="surrogateescape")
+    lines = iter(lambda: text.readline(LINE_BYTES_MAX), "")
+    try:
+        return workload(name or _name(path), trace.rows(lines), kind=trace.kind, capacity=capacity, origin=origin)
+    except WorkloadError as error:
+        raise WorkloadError(f"{path}: {error.facts}", hint=error.hint) from error
 
 
 def _load(path: Path) -> bytes:

@@ -25,7 +25,7 @@ from typing import TextIO
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import ORIGIN_CHARS_MAX, Workload, workload
 
-__all__ = ["PAGE_BYTES", "Recording", "pages_of", "record"]
+__all__ = ["PAGE_BYTES", "Recording", "name_of", "origin_of", "pages_of", "record"]
 
 PAGE_BYTES = 4096
 LOG_BYTES_MAX = 4 << 30
@@ -67,7 +67,25 @@ class _Files:
         self.ends[path] = max(self.ends.get(path, 0), position)
 
 
-def record(command: Sequence[str], *, name: str | None = None, origin: str | None = None) -> Recording:
+def name_of(command: Sequence[str]) -> str:
+    """Return a workload's name made of a command's."""
+    return re.sub(r"[^a-z0-9._-]+", "-", Path(command[0]).name.lower()).strip("-._")[:64] or "recorded"
+
+
+def origin_of(command: Sequence[str], *, remark: str = "") -> str:
+    """Return where a recording comes from, as a workload file can say it."""
+    text = f"recorded from {shlex.join(command)}"[: ORIGIN_CHARS_MAX - len(remark)] + remark
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def record(
+    command: Sequence[str],
+    *,
+    name: str | None = None,
+    origin: str | None = None,
+    capacity: int | None = None,
+    part: str = "whole",
+) -> Recording:
     """Run ``command`` to its end under strace and return the pages of files that it asked for.
 
     Raises `WorkloadError` where strace or the command is missing, or nothing was recorded.
@@ -79,8 +97,8 @@ def record(command: Sequence[str], *, name: str | None = None, origin: str | Non
         raise WorkloadError("strace is not installed", hint="Debian and Ubuntu: apt-get install strace")
     if shutil.which(command[0]) is None:
         raise WorkloadError(f"{command[0]}: no such command")
-    name = name or re.sub(r"[^a-z0-9._-]+", "-", Path(command[0]).name.lower()).strip("-._") or "recorded"
-    origin = origin if origin is not None else f"recorded from {shlex.join(command)}"
+    name = name or name_of(command)
+    origin = origin_of(command) if origin is None else origin
     with tempfile.TemporaryDirectory(prefix="workload-") as folder:
         log = Path(folder) / "strace.log"
         options = ["-f", "-qq", "-y", "-s0", "-e", f"trace={','.join(CALLS)}", "-e", "signal=none", "-o", str(log)]
@@ -93,8 +111,7 @@ def record(command: Sequence[str], *, name: str | None = None, origin: str | Non
             raise WorkloadError(f"the log has more than {LOG_BYTES_MAX} bytes", hint="record a shorter run")
         with log.open(encoding="utf-8", errors="surrogateescape") as lines:
             keys = pages_of(_bounded(lines))
-            origin = "".join(character if character.isprintable() else " " for character in origin)
-            made = workload(name[:64], keys, origin=origin[:ORIGIN_CHARS_MAX])
+            made = workload(name, keys, part=part, capacity=capacity, origin=origin)
     return Recording(made, status)
 
 

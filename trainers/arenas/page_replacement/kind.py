@@ -125,7 +125,7 @@ _FUNCTIONS = (
         "the register's new value, at every miss before anything is evicted",
         low=-_REGISTER_MAX,
         high=_REGISTER_MAX,
-        writes="register",
+        writes=("register",),
     ),
 )
 

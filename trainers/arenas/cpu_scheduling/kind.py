@@ -1,0 +1,110 @@
+"""CPU scheduling in the tasks form: who runs next, and for how long.
+
+::
+
+    form.py      what a policy is asked, and what it sees when asked
+    machine.h    CPUs, ticks, queue and sleepers ── arena.c (a candidate), baselines.c (oracle, bound)
+    reference.py the same machine in plain Python;  baselines.py  every policy of the textbook once more, naively
+    counting.py  the counters, and J, the value made of them
+
+A row is one burst of one task: see ``COLUMNS``. docs/cpu-scheduling.md defines all of it to the last tie.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from trainers.arenas.cpu_scheduling.counting import COUNTERS, cautious_value, starved, value
+from trainers.arenas.cpu_scheduling.form import CPUS_MAX, FORM, TICK, WEIGHT_MAX
+from trainers.arenas.kind import GENERAL_TESTS, Capacity, Counter, Kind, Shown
+from trainers.workloads.codecs import Column, Columns
+from trainers.workloads.errors import WorkloadError
+
+__all__ = ["BASELINES", "BOUND", "COLUMNS", "KIND", "ORACLE", "ROWS_MAX", "SPAN_MAX"]
+
+BASELINES = ("fcfs", "rr", "mlfq", "hrrn", "las", "sjf", "cfs", "eevdf")
+ORACLE = "srpt"
+BOUND = "bound"
+ROWS_MAX = 1 << 20
+SPAN_MAX = 1 << 30  # units: all bursts, and the latest arrival with sleeps; with switches the clock stays below 2^31
+FUEL_PER_STEP = 50_000  # 256 tasks are scored for one pick
+
+COLUMNS = (
+    Column("time", "units", "when the burst was ready in the trace: a task's first row arrives then", delta=True),
+    Column("task", "index", "whose burst it is", 0, ROWS_MAX - 1, delta=True),
+    Column("source", "index", "program, stream or user that the task comes from", 0, ROWS_MAX - 1, delta=True),
+    Column("weight", "1/16", "what the task counts for", 1, WEIGHT_MAX),
+    Column("sleep", "units", "between the end of the task's burst before and this one's being ready", 0, SPAN_MAX),
+    Column("burst", "units", "of computing", 1, SPAN_MAX),
+)
+WIDTH = len(COLUMNS)
+TIME, TASK, SOURCE, _WEIGHT, SLEEP, BURST = range(WIDTH)
+
+
+def _tasks(words: Sequence[int]) -> int:
+    """Return how many numbers the tasks and sources take; raises `WorkloadError` where time runs backwards or out."""
+    rows = len(words) // WIDTH
+    if rows > ROWS_MAX:
+        raise WorkloadError(f"{rows} bursts; the limit is {ROWS_MAX}", hint="cut the trace: a part of it will do")
+    times = words[TIME::WIDTH]
+    late = next((row for row in range(1, rows) if times[row] < times[row - 1]), None)
+    if late is not None:
+        raise WorkloadError(f"row {late}: time {times[late]} is before the row above, {times[late - 1]}")
+    slept: dict[int, int] = {}  # by task, from the first row on: arrival and sleeps
+    for time, task, sleep in zip(times, words[TASK::WIDTH], words[SLEEP::WIDTH], strict=True):
+        slept[task] = slept[task] + sleep if task in slept else time - times[0]
+    span = max(slept.values()) + sum(words[BURST::WIDTH])
+    if span > SPAN_MAX:
+        raise WorkloadError(f"bursts, and the longest a task is away, come to {span} units; the limit is {SPAN_MAX}")
+    return max(*words[TASK::WIDTH], *words[SOURCE::WIDTH]) + 1
+
+
+def _steps(words: Sequence[int], width: int) -> int:
+    """Return about how often a policy can be asked for a task: two times a burst and two times a tick of work."""
+    return 2 * (len(words) // width + sum(words[BURST::width]) // TICK) + 2
+
+
+def _work_bytes(rows: int, tasks: int) -> int:
+    """Return what `prepare` in machine.h lays out: tasks, heap, sources and last rows; next rows and slowdowns."""
+    return (56 + 16 + 8 + 4) * tasks + 8 * rows
+
+
+def _stress(words: Sequence[int]) -> Sequence[int]:
+    """Return the rows with bursts twice as long in three fifths more time: a quarter more load, waits twice as long.
+
+    The longest wait of a short run is less than that of a long one: what stays just below a second here would be above
+    it on another day.
+    """
+    hard = array("I", words)
+    for column, (over, under) in {TIME: (8, 5), SLEEP: (8, 5), BURST: (2, 1)}.items():
+        hard[column::WIDTH] = array("I", (units * over // under for units in words[column::WIDTH]))
+    return hard
+
+
+KIND = Kind(
+    name="cpu_scheduling",
+    package=__package__,
+    form=FORM,
+    specializations=("process_scheduling",),
+    codec=Columns(COLUMNS, _tasks),
+    rows="bursts",
+    size="tasks",
+    capacity=Capacity(1, CPUS_MAX, "CPUs", lambda _tasks: 1),
+    counters=tuple(Counter(*counter) for counter in COUNTERS),
+    metric="j_millionths",
+    value=value,
+    search_value=cautious_value,
+    limit=starved,
+    tests=(*GENERAL_TESTS, "limits"),
+    shown=Shown("j", lambda millionths, _rows: millionths / 1_000_000),
+    baselines=BASELINES,
+    baseline="rr",
+    oracles=(ORACLE,),
+    bound=BOUND,
+    native=(ORACLE, BOUND),
+    work_bytes=_work_bytes,
+    steps=_steps,
+    fuel_per_step=FUEL_PER_STEP,
+    stress=_stress,
+)

@@ -1,0 +1,83 @@
+"""Record when the threads of a command compute and sleep, through perf.
+
+::
+
+    perf sched record -- COMMAND ─▶ data ─▶ perf sched script ─▶ perf_sched.jobs_of ─▶ rows
+
+perf sees the whole machine; only the command and what it forked are kept. The data is a temporary file, removed in
+any case.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from trainers.workloads.errors import WorkloadError
+from trainers.workloads.format import workload
+from trainers.workloads.jobs import rows_of
+from trainers.workloads.perf_sched import UNIT_NS, jobs_of
+from trainers.workloads.recorder import Recording, name_of, origin_of
+
+__all__ = ["record"]
+
+LINE_CHARS_MAX = 4096  # of the script; names have at most 15
+PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
+
+
+def record(
+    command: Sequence[str],
+    *,
+    name: str | None = None,
+    origin: str | None = None,
+    capacity: int | None = None,
+    part: str = "whole",
+) -> Recording:
+    """Run ``command`` to its end under `perf sched record` and return its threads' bursts.
+
+    Raises `WorkloadError` where perf or the command is missing, perf may not look, or nothing was recorded.
+    """
+    if not command:
+        raise WorkloadError("no command given", hint="kernel-trainer workload record --kind cpu_scheduling -- COMMAND")
+    perf = shutil.which("perf")
+    if perf is None:
+        raise WorkloadError("perf is not installed", hint="Debian and Ubuntu: apt-get install linux-perf")
+    if shutil.which(command[0]) is None:
+        raise WorkloadError(f"{command[0]}: no such command")
+    name = name or name_of(command)
+    origin = origin_of(command, remark=f"; a unit is {UNIT_NS} ns") if origin is None else origin
+    with tempfile.TemporaryDirectory(prefix="workload-") as folder:
+        data = Path(folder) / "sched.data"
+        status = subprocess.run([perf, "sched", "record", "-o", str(data), "--", *command], check=False).returncode
+        if not data.exists() or not data.stat().st_size:
+            raise WorkloadError(f"perf recorded nothing (exit status {status})", hint=_permission())
+        script = subprocess.Popen(
+            [perf, "sched", "script", "-i", str(data)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, encoding="utf-8", errors="surrogateescape",
+        )  # fmt: skip
+        try:
+            if script.stdout is None:
+                raise AssertionError
+            rows = rows_of(jobs_of(_bounded(script.stdout)))
+        finally:
+            script.kill()
+            script.communicate()
+    made = workload(name, rows, kind="cpu_scheduling", part=part, capacity=capacity, origin=origin)
+    return Recording(made, status)
+
+
+def _bounded(lines: IO[str]) -> Iterator[str]:
+    while line := lines.readline(LINE_CHARS_MAX):
+        yield line.rstrip("\n")
+
+
+def _permission() -> str:
+    try:
+        level = PARANOID.read_text().strip()
+    except OSError:
+        level = "not readable"
+    return f"may this user trace the scheduler? kernel.perf_event_paranoid is {level}, -1 allows it to everybody"
