@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.arenas.cpu_rows import made, mixed_rows
-from tests.arenas.test_reference import expression
+from tests.arenas.programs import expression
 from trainers.arenas.classics import classics
 from trainers.arenas.cpu_scheduling.form import FORM, TICK, VISIBLE
 from trainers.arenas.cpu_scheduling.kind import KIND
