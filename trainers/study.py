@@ -26,7 +26,7 @@ from trainers.search.island import Evaluate, Island
 from trainers.search.objective import Objective
 from trainers.search.patterns import Pattern, ablate
 from trainers.search.population import Fitness, Individual
-from trainers.search.slices import SliceObjective, climb, measures, stressed
+from trainers.search.slices import SliceObjective, climb, measures, probe, stressed
 from trainers.workloads.format import Workload
 
 __all__ = ["Meter", "Study"]
@@ -106,7 +106,7 @@ class Study:
 
         hard = stressed(workload)
         parts = on(workload), workload, on(hard) if hard else None
-        self.island = Island(self.kind.form, seeds, self._counted(climb(*parts)), rng)
+        self.island = Island(self.kind.form, seeds, self._counted(climb(*parts)), rng, probe=probe(gauge, workload))
         self._measures = {
             name: (weight, lru_cache(REMEMBERED_MAX)(self._counted(evaluate)))
             for name, (weight, evaluate) in measures(*parts).items()

@@ -110,6 +110,11 @@ class Kind:
     cut: Callable[[Words, int], int] = _anywhere
     # (all words, capacity, words of a slice): the slice's capacity in proportion; None: it is the workload's.
     in_proportion: Callable[[Words, int, Words], int] | None = None
+    # Cold starts that search climbs; 1 where a slice is too short to show what a long run comes to, as with queues.
+    climb_slices: int = 3
+    # So many rows tell whether two programs behave alike: search passes by what behaves as something known. 0: they do
+    # not, as where a cache must fill first.
+    probe_rows: int = 0
     # (words): the same rows asking more of the machine than was seen; what is chosen must stand that too.
     stress: Callable[[Words], Words] | None = None
     # The value that search climbs and chooses by, where the value hangs on what a short run cannot know. None: it.

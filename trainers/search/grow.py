@@ -3,7 +3,8 @@
 A measure is a feature of its unit, a feature scaled by a constant, the sum, difference, smaller or larger of
 two of its kind, or a choice between two. A test compares two of a kind, or a measure with a plausible
 constant. Times, sizes and counts are also compared with multiples of each other (an age in requests against
-a capacity in pages says how many times the cache could have turned over), but never added.
+a capacity in pages says how many times the cache could have turned over), but never added. A score, which is only
+compared with other scores, is of any of these, a ratio of two, or a bonus for what passes a test.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ _COMPARABLE = {
     Unit.COUNT: (Unit.SIZE, Unit.COUNT),
 }
 _NOTE_SHARE = 0.2  # of what goes into a mark or a register: a time, a size or a count to remember
+_NAMES_SHARE = 0.5  # of tests of a name: against another, where there is one
 _SCALES = (2, 2, 3, 4, 5, 8, 10, 16)
+_SCORE_SHARE = 0.8  # of what goes into a score
+_RATIO_SHARE = 0.2  # of those, where there is room for it
+_BONUS_SHARE = 0.3
+_RATIO_SCALES = (16, 64, 256, 1024)  # a ratio of integers needs digits after the point
 
 
 class Grower:
@@ -32,6 +38,8 @@ class Grower:
         self.form = form
         self.function = function
         self.rng = rng
+        # A score is only compared with others of its kind: any measure will do, and so will a ratio of two.
+        self.is_score = function.unit is Unit.FREE and not function.actions and not function.writes
         self.by_unit: dict[Unit, list[Feature]] = {}
         for feature in function.features:
             self.by_unit.setdefault(feature.unit, []).append(feature)
@@ -42,11 +50,24 @@ class Grower:
             return self.test(levels)
         if wanted is Place.ACTION:
             return self.action(levels)
-        if wanted is Unit.FREE and self.rng.random() < _NOTE_SHARE:
-            return self.measure(self.rng.choice([unit for unit in self.by_unit if unit is not Unit.INDEX]), levels)
+        if wanted is Unit.FREE and self.rng.random() < (_SCORE_SHARE if self.is_score else _NOTE_SHARE):
+            return self.anything(levels)
         if isinstance(wanted, Unit):
             return self.measure(wanted, levels)
         raise TypeError(wanted)
+
+    def anything(self, levels: int) -> Expression:
+        """Return a measure of any unit but a name; for a score also a ratio of two, or a bonus under a condition."""
+        rng = self.rng
+        units = [unit for unit in self.by_unit if unit is not Unit.INDEX]
+        unit = rng.choice(units)
+        kind = rng.random() if self.is_score and levels > 0 else 1.0
+        if kind < _RATIO_SHARE:
+            scaled = Binary("*", self.measure(unit, levels - 1), Const(rng.choice(_RATIO_SCALES)))
+            return Binary("//", scaled, self.measure(rng.choice(units), levels - 1))
+        if kind < _RATIO_SHARE + _BONUS_SHARE:
+            return Conditional(self.test(1), Const(1 << rng.randint(3, 16)), Const(0))
+        return self.measure(unit, levels)
 
     def test(self, levels: int) -> Expression:
         """Return a comparison, or two of them joined."""
@@ -56,7 +77,10 @@ class Grower:
         units = [unit for unit, features in self.by_unit.items() for _ in features[:3]]
         unit = rng.choice(units)
         if unit is Unit.INDEX:
-            return Binary(rng.choice(("==", "!=")), self.feature(unit), self.constant(unit))
+            op, one = rng.choice(("==", "!=")), self.feature(unit)
+            others = [Name(feature.name) for feature in self.by_unit[unit] if Name(feature.name) != one]
+            other = rng.choice(others) if others and rng.random() < _NAMES_SHARE else self.constant(unit)
+            return Binary(op, one, other)
         left = self.measure(unit, levels - 1)
         if isinstance(left, Const):
             left = self.feature(unit)

@@ -2,8 +2,8 @@
 
 ::
 
-    seeds ─▶ ┌ step: one evaluation ─────────────────────────────────┐
-    adopt ─▶ │ select ▶ crossover | mutate | graft ▶ known source? ▶ evaluate ▶ insert │ ─▶ best, finalists
+    seeds ─▶ ┌ step: one evaluation ──────────────────────────────────────────────────────────┐
+    adopt ─▶ │ select ▶ crossover | mutate | graft ▶ known source? behaviour? ▶ evaluate ▶ insert │ ─▶ best, finalists
     adopt_pattern ─▶ └────────────────────────────────────────────────┘
 
 An island is deterministic: the same seed and the same order of calls give the same individuals. It keeps the
@@ -29,6 +29,7 @@ from trainers.search.variation import crossover, mutate
 __all__ = ["Ancestor", "Island", "Settings"]
 
 Evaluate = Callable[[Component], Fitness | None]
+Probe = Callable[[Component], int | None]  # a digest of its behaviour on a few rows; None: it failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Settings:
     patterns_max: int = 64  # the oldest is forgotten first
     known_max: int = 100_000  # sources and ancestors remembered
     tries_max: int = 100  # variants of known source before a step evaluates one again
+    probes_max: int = 8  # variants of known behaviour, where there is a probe, before a step evaluates one again
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Island:
         evaluate: Evaluate,
         rng: random.Random,
         settings: Settings | None = None,
+        probe: Probe | None = None,
     ) -> None:
         if not seeds:
             raise ValueError("an island needs at least one seed")
@@ -86,7 +89,10 @@ class Island:
         self.known: dict[str, Ancestor] = {}  # by component id, oldest first
         self.uses: Counter[str] = Counter()  # imported id: new bests that go back to it
         self.gains: dict[str, float] = {}  # imported id: score that those new bests added
+        self.probes = 0  # programs run on a few rows to tell whether they behave as one that is known
         self._evaluate = evaluate
+        self._probe = probe
+        self._behaviours: set[int] = set()
         self._rng = rng
         self._start = tuple(seeds)
         self._waiting = deque(seeds)
@@ -153,12 +159,25 @@ class Island:
         return None
 
     def _vary(self) -> _Candidate:
-        """Return a variant whose source is new, or the last one made where none of many was."""
+        """Return a variant whose source is new, and its behaviour on the probe; or the last of many that are not."""
+        probes_left = self.settings.probes_max if self._probe else 0
         for _ in range(self.settings.tries_max):
             candidate = self._variant()
-            if component_id(candidate.component) not in self.known:
+            if component_id(candidate.component) in self.known:
+                continue
+            if not probes_left or self._is_new(candidate.component):
                 break
+            probes_left -= 1
         return candidate
+
+    def _is_new(self, component: Component) -> bool:
+        """Run the probe; tell whether nothing has behaved like this. What fails is for the evaluation to say."""
+        self.probes += 1
+        digest = self._probe(component) if self._probe else None
+        new = digest is None or digest not in self._behaviours
+        if digest is not None:
+            self._behaviours.add(digest)
+        return new
 
     def _variant(self) -> _Candidate:
         rng, settings = self._rng, self.settings

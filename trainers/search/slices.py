@@ -8,9 +8,9 @@
 
 C is the workload's capacity; c is a share of it in proportion to the slice where the kind has one (pages that
 the slice asks for, of all pages), else C. Cuts are where the kind allows them. Three cold starts ask for what
-does not hang on one long run. After the final choice they score as one run does; fewer choices fell below the
-baseline (README.md has the numbers and their doubts). Together they have as many rows as one run over the
-climbed part.
+does not hang on one long run; a kind whose queues take time to build up has one (`Kind.climb_slices`). After the
+final choice they score as one run does; fewer choices fell below the baseline (README.md has the numbers and their
+doubts). Together they have as many rows as one run over the climbed part.
 
 Stress is the kind's (`Kind.stress`): the same rows asking more of the machine. A load that was light throughout the
 train part says nothing of what a program does to whom it neglects when the load is heavy, and search finds the
@@ -23,22 +23,24 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import TypeAlias
 
+from trainers.arenas.evaluator import Failure
 from trainers.arenas.kind import Kind
 from trainers.arenas.registry import kind_of
 from trainers.policy.tree import Component
-from trainers.search.objective import Mean, Objective
+from trainers.search.objective import Mean, Objective, Runner
 from trainers.search.population import Fitness
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload
 from trainers.workloads.format import workload as made
 
-__all__ = ["SliceObjective", "climb", "measures", "stressed"]
+__all__ = ["SliceObjective", "climb", "measures", "probe", "stressed"]
 
 CLIMB_SHARE = 2 / 3
-CLIMB_SLICES = 3
+PROBE_PARTS = 6  # a probe has at most a sixth of the rows
 STRESS_WEIGHT = 0.5  # in the final choice: it is about what could be, the others are about what was
 
 SliceObjective: TypeAlias = Callable[[int, int, int], Objective]  # (capacity, start, stop), on one workload
+Probe: TypeAlias = Callable[[Component], int | None]
 Measures: TypeAlias = Mapping[str, tuple[float, Callable[[Component], Fitness | None]]]
 
 
@@ -58,7 +60,7 @@ def stressed(workload: Workload) -> Workload | None:
 def climb(objective: SliceObjective, workload: Workload, under_stress: SliceObjective | None = None) -> Mean:
     """Return the score that search climbs: the mean over cold slices of the first two thirds, and all under stress."""
     kind, cut = kind_of(workload.kind), _cut(workload)
-    inner = {kind.cut(workload.words, cut * place // CLIMB_SLICES) for place in range(1, CLIMB_SLICES)}
+    inner = {kind.cut(workload.words, cut * place // kind.climb_slices) for place in range(1, kind.climb_slices)}
     bounds = sorted({0, cut, *(place for place in inner if 0 < place < cut)})
     parts = [objective(_in_proportion(kind, workload, start, stop), start, stop) for start, stop in pairwise(bounds)]
     if under_stress is not None:
@@ -82,9 +84,24 @@ def measures(objective: SliceObjective, workload: Workload, under_stress: SliceO
     return found
 
 
+def probe(runner: Runner, workload: Workload) -> Probe | None:
+    """Return what tells behaviours apart on a few rows of the climbed part; None where the kind has no such."""
+    kind = kind_of(workload.kind)
+    rows = min(kind.probe_rows, workload.rows // PROBE_PARTS)
+    start = kind.cut(workload.words, workload.rows // 3)
+    if not rows or start + rows > workload.rows:
+        return None
+
+    def digest(component: Component) -> int | None:
+        outcome = runner.run(component, workload.id, workload.capacity, start=start, stop=start + rows)
+        return None if isinstance(outcome, Failure) else outcome.digest
+
+    return digest
+
+
 def _cut(workload: Workload) -> int:
     """Return the row at which what is climbed ends, near two thirds of all; a tiny workload is climbed whole."""
-    row = max(CLIMB_SLICES, int(workload.rows * CLIMB_SHARE))
+    row = max(kind_of(workload.kind).climb_slices, int(workload.rows * CLIMB_SHARE))
     cut = kind_of(workload.kind).cut(workload.words, row) if row < workload.rows else 0
     return cut if 0 < cut < workload.rows else workload.rows
 
