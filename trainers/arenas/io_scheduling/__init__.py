@@ -1,0 +1,1 @@
+"""I/O scheduling: the queue form, its arena, baselines, bound, classics, generated loads and recordings."""

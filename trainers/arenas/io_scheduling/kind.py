@@ -1,0 +1,87 @@
+"""I/O scheduling as a kind: one file of requests says with its capacity which device they are for.
+
+::
+
+    capacity 1      a disk with one arm; rotation and seek are in the feature ``cost``
+    capacity 2..16  a solid-state drive with as many channels (4 where nobody says)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trainers.arenas.io_scheduling.device import CHANNELS_MAX, CLASSES
+from trainers.arenas.io_scheduling.form import FORM, SECTORS, STREAMS_MAX
+from trainers.arenas.io_scheduling.score import starved, value
+from trainers.arenas.kind import GENERAL_TESTS, Capacity, Counter, Kind, Shown
+from trainers.workloads.codecs import Column, Columns
+from trainers.workloads.errors import WorkloadError
+
+__all__ = ["BASELINES", "BOUND", "COLUMNS", "KIND"]
+
+BASELINES = ("fcfs", "sstf", "scan", "c-look", "sptf", "asptf", "deadline", "bfq-lite", "read-first")
+BOUND = "bound"
+CHANNELS = 4  # where nobody says
+PROBE_REQUESTS = 300
+FUEL_PER_REQUEST = 40_000  # 64 visible requests are scored for one that is served
+
+COLUMNS = (
+    Column("time", "µs", "when it came, from any zero; never before the row above", delta=True),
+    Column("sector", "sectors", "where it begins", delta=True),
+    Column("sectors", "sectors", "its length", low=1, high=(1 << 16) - 1),
+    Column("stream", "streams", "who asked: processes by number", high=STREAMS_MAX - 1),
+    Column("write", "", "0 a read, 1 a write", high=1),
+)
+
+
+def _streams(words: Sequence[int]) -> int:
+    """Return how many streams there are: the highest number and one."""
+    width = len(COLUMNS)
+    for row, (before, time) in enumerate(zip(words[::width], words[width::width], strict=False), start=1):
+        if time < before:
+            raise WorkloadError(f"row {row}: its time {time} µs lies before that of the row above, {before}")
+    for row, (sector, sectors) in enumerate(zip(words[1::width], words[2::width], strict=True)):
+        if sector + sectors > SECTORS:
+            raise WorkloadError(f"row {row}: sector {sector} and {sectors} more are beyond the device's {SECTORS}")
+    return max(words[3::width]) + 1
+
+
+def _work_bytes(rows: int, streams: int) -> int:
+    """Return what arena.c needs: 32 bytes a stream, 8 a request; or baselines.c: 16 a request."""
+    return 32 * streams + 16 * rows
+
+
+KIND = Kind(
+    name="io_scheduling",
+    package=__package__,
+    form=FORM,
+    specializations=("storage",),
+    codec=Columns(COLUMNS, size_of=_streams),
+    rows="requests",
+    size="streams",
+    capacity=Capacity(1, CHANNELS_MAX, "channels", lambda _streams: CHANNELS),
+    counters=(
+        Counter("requests", "requests", "that were served: all"),
+        Counter("channels", "channels", "of the device; 1: a disk"),
+        Counter("latency_sum", "µs", "from a request's time to the end of its service, all together"),
+        Counter("latency_p99", "µs", "that all but a hundredth of the requests do not exceed"),
+        Counter("wait_max", "µs", "the longest wait for the start of a service"),
+        Counter("elapsed", "µs", "from the first request's time to the end of the last service"),
+        Counter("busy", "µs", "that channels served, all together"),
+        *(Counter(f"{name}_count", "requests", "of that class; small: up to 16 KiB") for name in CLASSES),
+        *(Counter(f"{name}_slowdown", "1024ths", "latency over service on an idle device, sum") for name in CLASSES),
+    ),
+    metric="j_millionths",
+    value=value,
+    limit=starved,
+    tests=(*GENERAL_TESTS, "limits"),
+    shown=Shown("j", lambda millionths, _requests: millionths / 1_000_000),
+    baselines=BASELINES,
+    baseline="c-look",
+    bound=BOUND,
+    native=(BOUND,),
+    work_bytes=_work_bytes,
+    fuel_per_step=FUEL_PER_REQUEST,
+    climb_slices=1,
+    probe_rows=PROBE_REQUESTS,
+)
