@@ -86,7 +86,8 @@ def import_(file: Path, format_: str, column: str | None, output: Path, capacity
     type=click.Choice(sorted(RECORDERS)),
     default=DEFAULT,
     show_default=True,
-    help="What to record: the file pages it asks for (strace), or when its threads compute and sleep (perf).",
+    help="What to record: the file pages it asks for (strace), or when its threads compute and sleep (perf), "
+    "or what the disk of this folder is asked for (perf).",
 )
 @click.option("--part", type=click.Choice(PARTS), default="whole", show_default=True, help="What it is for.")
 @click.option("--output", type=_FILE, metavar="OUT", help="Workload file to write (default: NAME.workload).")

@@ -5,7 +5,7 @@
     oracle-general   libCacheSim's 24-byte records <IQIq: clock, object, size, next access
     keys             text, one key a line; a key is any string of bytes
     csv              one column of a table: by --column, by a known name in the header, or by position
-    perf-sched, swf  text of other kinds: sources.TEXT_TRACES
+    perf-sched, swf, blkparse, perf-block, vscsi   of other kinds: sources.TEXT_TRACES, BINARY_TRACES
 
 Sizes are ignored: every object is one page. As in libCacheSim, a record of size 0 is no request. Importers
 read at most ``IMPORT_BYTES_MAX`` bytes and ``ROWS_MAX`` requests.
@@ -23,11 +23,11 @@ from pathlib import Path
 from trainers.workloads.codecs import ROWS_MAX
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload, workload
-from trainers.workloads.sources import TEXT_TRACES
+from trainers.workloads.sources import BINARY_TRACES, TEXT_TRACES, TextTrace
 
 __all__ = ["FORMATS", "IMPORT_BYTES_MAX", "import_workload"]
 
-FORMATS = ("oracle-general", "keys", "csv", *TEXT_TRACES)
+FORMATS = ("oracle-general", "keys", "csv", *TEXT_TRACES, *BINARY_TRACES)
 IMPORT_BYTES_MAX = 1 << 30
 LINE_BYTES_MAX = 4096
 KEY_COLUMNS = ("obj_id", "obj-id", "object_id", "object", "obj", "key", "page", "id", "block", "lba", "address")
@@ -56,8 +56,8 @@ def import_workload(
     if column is not None and format != "csv":
         raise WorkloadError(f"a column means nothing in the format {format}", hint="only csv has columns")
     data = _load(path)
-    if format in TEXT_TRACES:
-        return _text_trace(path, data, format, name, capacity)
+    if format in TEXT_TRACES or format in BINARY_TRACES:
+        return _trace(path, data, format, name, capacity)
     keys: Iterator[Hashable]
     if format == "csv":
         keys = _csv_keys(path, data, column)
@@ -69,15 +69,20 @@ def import_workload(
     return workload(name or _name(path), keys, capacity=capacity, origin=origin)
 
 
-def _text_trace(path: Path, data: bytes, format_: str, name: str | None, capacity: int | None) -> Workload:
-    trace = TEXT_TRACES[format_]
-    origin = f"imported from {_printable(path.name)} as {format_}; a unit is {trace.unit}"
-    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="surrogateescape")
-    lines = iter(lambda: text.readline(LINE_BYTES_MAX), "")
+def _trace(path: Path, data: bytes, format_: str, name: str | None, capacity: int | None) -> Workload:
+    """Read a trace of another kind, of lines of text or of bytes."""
+    declared = TEXT_TRACES.get(format_) or BINARY_TRACES[format_]
+    origin = f"imported from {_printable(path.name)} as {format_}; a unit is {declared.unit}"
     try:
-        return workload(name or _name(path), trace.rows(lines), kind=trace.kind, capacity=capacity, origin=origin)
+        rows = declared.rows(_text(data)) if isinstance(declared, TextTrace) else declared.rows(data)
+        return workload(name or _name(path), rows, kind=declared.kind, capacity=capacity, origin=origin)
     except WorkloadError as error:
         raise WorkloadError(f"{path}: {error.facts}", hint=error.hint) from error
+
+
+def _text(data: bytes) -> Iterator[str]:
+    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="surrogateescape")
+    return iter(lambda: text.readline(LINE_BYTES_MAX), "")
 
 
 def _load(path: Path) -> bytes:
