@@ -42,12 +42,18 @@ class StoredWorkload:
         """The message type its chunks travel as."""
         return MessageType.WORKLOAD_HIDDEN if self.entry.part == "hidden" else MessageType.WORKLOAD
 
-    def chunks(self) -> Iterator[WorkloadChunk]:
-        """Yield the file in pieces of `CHUNK_BYTES`, read as they are asked for; raises `OSError`."""
+    @property
+    def chunk_count(self) -> int:
+        """How many pieces the file has."""
+        return -(-self.entry.size_bytes // CHUNK_BYTES)
+
+    def chunks(self, first: int = 0) -> Iterator[WorkloadChunk]:
+        """Yield the pieces of `CHUNK_BYTES` from the ``first`` on, read as they are asked for; raises `OSError`."""
         entry = self.entry
-        count = -(-entry.size_bytes // CHUNK_BYTES)
+        count = self.chunk_count
         with self.path.open("rb") as file:
-            for index in range(count):
+            file.seek(first * CHUNK_BYTES)
+            for index in range(first, count):
                 piece = base64.b64encode(file.read(CHUNK_BYTES)).decode()
                 yield WorkloadChunk(entry.id, entry.kind, entry.name, entry.part, entry.size_bytes, index, count, piece)
 
