@@ -71,15 +71,19 @@ class WorkloadStore:
 
     def add(self, data: bytes) -> StoredWorkload:
         """Keep one workload file; raises `ConfigurationError` when it is none. Adding it again changes nothing."""
-        digest = sha256(data).hexdigest()
-        path = self._directory / f"{digest}.workload"
-        stored = StoredWorkload(_entry(data, digest, "workload"), path)
+        entry = self.entry_of(data)
+        path = self._directory / f"{entry.id}.workload"
+        stored = StoredWorkload(entry, path)
         if not path.exists():
             draft = path.with_suffix(".new")
             draft.write_bytes(data)
             draft.replace(path)
-        self._stored[digest] = stored
+        self._stored[entry.id] = stored
         return stored
+
+    def entry_of(self, data: bytes) -> WorkloadEntry:
+        """Return what `add` would list a file as; raises `ConfigurationError` when it is no workload."""
+        return _entry(data, sha256(data).hexdigest(), "workload")
 
     def refresh(self) -> None:
         """Take up files that another process has added; one that is no workload, or not whole yet, is left out."""

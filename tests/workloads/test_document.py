@@ -17,7 +17,8 @@ from trainers.arenas.page_replacement.kind import CAPACITY_PERCENT
 from trainers.policy.source import canonical
 from trainers.workloads import codecs, importers
 from trainers.workloads import format as workload_format
-from trainers.workloads.importers import FORMATS, KEY_COLUMNS
+from trainers.workloads.importers import FORMATS
+from trainers.workloads.text_traces import KEY_COLUMNS, LINE_BYTES_MAX
 
 TEXT = (Path(__file__).parents[2] / "docs" / "workloads.md").read_text()
 COMMANDS = [line.split(" #")[0] for line in TEXT.splitlines() if line.startswith("kernel-trainer ")]
@@ -42,7 +43,7 @@ def test_every_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_bounds_are_the_code_s() -> None:
     text = " ".join(TEXT.split())
     assert f"At most {codecs.ROWS_MAX:,} requests and {importers.IMPORT_BYTES_MAX >> 30} GiB" in text
-    assert f"up to {importers.LINE_BYTES_MAX:,}" in text
+    assert f"up to {LINE_BYTES_MAX:,}" in text
     assert f"at most {workload_format.FILE_BYTES_MAX >> 20} MiB" in text
     assert f"{CAPACITY_PERCENT} % of its pages" in text
     assert ", ".join(f"`{name}`" for name in KEY_COLUMNS if "-" not in name) in text
