@@ -11,10 +11,12 @@ import orjson
 from mqtt_hub.protocol.bar import Bar
 from trainers.arenas import evaluate as scoring
 from trainers.arenas.registry import DEFAULT, kind_of, kinds
+from trainers.workloads import families
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import PARTS, Workload, read, save
 from trainers.workloads.importers import FORMATS, import_workload
 from trainers.workloads.parts import parts_of
+from trainers.workloads.pictures import save_picture
 from trainers.workloads.show import describe, render
 from trainers.workloads.sources import RECORDERS
 
@@ -67,7 +69,7 @@ def evaluate(
 
 @click.group()
 def workload() -> None:
-    """Import, record, look at and split workloads."""
+    """Import, record, generate, look at and split workloads."""
 
 
 @workload.command("import")
@@ -123,10 +125,16 @@ def record(
 
 @workload.command()
 @click.argument("file", type=_FILE)
+@click.option("--svg", type=_FILE, metavar="OUT", help="Draw it, as SVG.")
+@click.option("--png", type=_FILE, metavar="OUT", help="Draw it, as PNG (extra figures).")
 @_JSON
-def show(file: Path, *, as_json: bool) -> None:
-    """Tell what is in a workload file."""
-    description = describe(read(file))
+def show(file: Path, svg: Path | None, png: Path | None, *, as_json: bool) -> None:
+    """Tell what is in a workload file, and draw it."""
+    found = read(file)
+    for output in (svg, png):
+        if output is not None:
+            save_picture(found, output, png=output is png)
+    description = describe(found)
     click.echo(orjson.dumps(description) if as_json else render(description))
 
 
@@ -159,6 +167,48 @@ def split(
             save(part, output)
     for part, output in zip(parts, (train, hidden), strict=True):
         _tell(part, output)
+
+
+@workload.command()
+@_KIND
+@click.option("--family", required=True, help="Of the kind's families: `workload families` lists them.")
+@click.option("--seed", required=True, help="Any text: same seed, same requests.")
+@click.option("--output", type=_FILE, metavar="OUT", help="File for one workload, whole.")
+@click.option("--train", type=_FILE, metavar="OUT", help="Instead, with --hidden: two, from different seeds.")
+@click.option("--hidden", type=_FILE, metavar="OUT", help="File for the other.")
+@click.option("--length", type=int, metavar="N", help="Requests, or units of time (default: the family's own).")
+@_CAPACITY
+@_NAME
+def generate(
+    kind: str,
+    family: str,
+    seed: str,
+    output: Path | None,
+    train: Path | None,
+    hidden: Path | None,
+    length: int | None,
+    capacity: int | None,
+    name: str | None,
+) -> None:
+    """Make a workload, or a train and a hidden part, of a family of loads."""
+    options = {"kind": kind, "length": length, "capacity": capacity, "name": name}
+    if output is not None and train is None and hidden is None:
+        made = {output: families.generate(family, seed, **options)}  # type: ignore[arg-type]
+    elif output is None and train is not None and hidden is not None:
+        made = dict(zip((train, hidden), families.two_parts(family, seed, **options), strict=True))
+    else:
+        raise click.UsageError("give --output OUT, or --train OUT and --hidden OUT")
+    for path, generated in made.items():
+        save(generated, path)
+        _tell(generated, path)
+
+
+@workload.command("families")
+@_KIND
+def families_(kind: str) -> None:
+    """List the families of loads that can be generated."""
+    for name, family in families.families_of(kind).items():
+        click.echo(f"{name:<12} {family.meaning}")
 
 
 @workload.command("list")
