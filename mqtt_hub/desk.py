@@ -19,14 +19,15 @@ from mqtt_hub.batch import REJECTIONS_MAX, Greeting, Key
 from mqtt_hub.broker.packets import Will
 from mqtt_hub.intake import Accepted
 from mqtt_hub.ledger import Ledger
-from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync, Verdict, WorkloadChunk
+from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync, Verdict
 from mqtt_hub.protocol.codec import Message, encode, scope_of, stamp, to_json
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.table import BROKER, HUB, TABLE, MessageType
 from mqtt_hub.protocol.topics import build
 from mqtt_hub.registry import Registry
 from mqtt_hub.sources import Source
-from mqtt_hub.workload_store import StoredWorkload, WorkloadStore
+from mqtt_hub.transfers import Transfers
+from mqtt_hub.workload_store import WorkloadStore
 
 __all__ = ["Desk"]
 
@@ -36,7 +37,6 @@ PEERS_MAX = 128
 PENDING_MAX = 4  # a validator asks again when it has judged these
 WORKLOADS_MAX = 128
 SESSIONS_MAX = 16
-GATHER_S = 0.3  # a workload asked for by several nodes within this time is sent once
 CHUNKS_PER_TICK_MAX = 16  # of workloads, 768 KiB: the queues of slow readers keep up, whoever asks however often
 
 
@@ -70,8 +70,7 @@ class Desk:
         self._db, self._source, self._registry, self._ledger = db, source, registry, ledger
         self._workloads = workloads
         self._session, self._prefix, self._clock = session, prefix, clock
-        self._due: dict[str, tuple[float, StoredWorkload]] = {}
-        self._under_way: dict[str, tuple[StoredWorkload, Iterator[WorkloadChunk]]] = {}
+        self._transfers = Transfers(clock)
         self._owed: dict[Key, list[Rejection]] = {}
         self.sent: list[Accepted] = []
 
@@ -138,7 +137,7 @@ class Desk:
             have = set(message.body.have)
             for stored in self._workloads.for_role(message.body.role, message.body.kinds):
                 if stored.entry.id not in have:
-                    self._due.setdefault(stored.entry.id, (self._clock() + GATHER_S, stored))
+                    self._transfers.ask(stored, message.body.partial.get(stored.entry.id, 0))
 
     def tell_verdict(self, verdict: Verdict) -> None:
         """Tell everybody what a quorum came to."""
@@ -155,32 +154,12 @@ class Desk:
     def offer_new_workloads(self) -> None:
         """Put in line what was added while the hub runs: train and hidden parts go out together, to all."""
         for stored in self._workloads.take_news():
-            self._due.setdefault(stored.entry.id, (self._clock() + GATHER_S, stored))
+            self._transfers.ask(stored)
 
     def send_due_workloads(self) -> None:
-        """Send some of the workloads whose time to gather further askers is over: `CHUNKS_PER_TICK_MAX` pieces."""
-        now = self._clock()
-        # A clock set back makes everything due rather than nothing. Who asks while it is sent gets it once more.
-        due = [digest for digest, (at, _stored) in self._due.items() if not now < at <= now + GATHER_S]
-        for digest in due:
-            if digest not in self._under_way:
-                _due_at, stored = self._due.pop(digest)
-                self._under_way[digest] = stored, stored.chunks()
-        for _ in range(CHUNKS_PER_TICK_MAX):
-            if not self._under_way:
-                return
-            self._send_chunk(*next(iter(self._under_way.values())))
-
-    def _send_chunk(self, stored: StoredWorkload, chunks: Iterator[WorkloadChunk]) -> None:
-        try:
-            chunk = next(chunks, None)
-        except OSError as error:
-            _log.warning("workload %s cannot be sent: %s", stored.entry.id, error)
-            chunk = None
-        if chunk is None:
-            del self._under_way[stored.entry.id]
-        else:
-            self._send(stored.type, chunk, archived_as=replace(chunk, data=""))
+        """Send the next `CHUNKS_PER_TICK_MAX` pieces of what was asked for."""
+        for type_, chunk in self._transfers.pieces(CHUNKS_PER_TICK_MAX):
+            self._send(type_, chunk, archived_as=replace(chunk, data=""))
 
     def tell_status(self, status: dict[str, Any]) -> None:
         """Publish the hub's retained status, with as many of the connected nodes by name as it has room for."""

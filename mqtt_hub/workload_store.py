@@ -42,12 +42,18 @@ class StoredWorkload:
         """The message type its chunks travel as."""
         return MessageType.WORKLOAD_HIDDEN if self.entry.part == "hidden" else MessageType.WORKLOAD
 
-    def chunks(self) -> Iterator[WorkloadChunk]:
-        """Yield the file in pieces of `CHUNK_BYTES`, read as they are asked for; raises `OSError`."""
+    @property
+    def chunk_count(self) -> int:
+        """How many pieces the file has."""
+        return -(-self.entry.size_bytes // CHUNK_BYTES)
+
+    def chunks(self, first: int = 0) -> Iterator[WorkloadChunk]:
+        """Yield the pieces of `CHUNK_BYTES` from the ``first`` on, read as they are asked for; raises `OSError`."""
         entry = self.entry
-        count = -(-entry.size_bytes // CHUNK_BYTES)
+        count = self.chunk_count
         with self.path.open("rb") as file:
-            for index in range(count):
+            file.seek(first * CHUNK_BYTES)
+            for index in range(first, count):
                 piece = base64.b64encode(file.read(CHUNK_BYTES)).decode()
                 yield WorkloadChunk(entry.id, entry.kind, entry.name, entry.part, entry.size_bytes, index, count, piece)
 
@@ -65,15 +71,19 @@ class WorkloadStore:
 
     def add(self, data: bytes) -> StoredWorkload:
         """Keep one workload file; raises `ConfigurationError` when it is none. Adding it again changes nothing."""
-        digest = sha256(data).hexdigest()
-        path = self._directory / f"{digest}.workload"
-        stored = StoredWorkload(_entry(data, digest, "workload"), path)
+        entry = self.entry_of(data)
+        path = self._directory / f"{entry.id}.workload"
+        stored = StoredWorkload(entry, path)
         if not path.exists():
             draft = path.with_suffix(".new")
             draft.write_bytes(data)
             draft.replace(path)
-        self._stored[digest] = stored
+        self._stored[entry.id] = stored
         return stored
+
+    def entry_of(self, data: bytes) -> WorkloadEntry:
+        """Return what `add` would list a file as; raises `ConfigurationError` when it is no workload."""
+        return _entry(data, sha256(data).hexdigest(), "workload")
 
     def refresh(self) -> None:
         """Take up files that another process has added; one that is no workload, or not whole yet, is left out."""

@@ -1,13 +1,14 @@
-"""Programs that tests use for real: missing ones are a visible skip, and a failure where ``CI=true``."""
+"""Programs and libraries that tests use for real: missing ones are a visible skip, and a failure where ``CI=true``."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from importlib import import_module
 
 import pytest
 
-__all__ = ["need"]
+__all__ = ["need", "need_module"]
 
 
 def need(program: str) -> str:
@@ -18,3 +19,13 @@ def need(program: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{program} is not installed, and CI runs every test: see .ci/run")
     pytest.skip(f"{program} is not installed")
+
+
+def need_module(name: str) -> None:
+    """End the test where a library, or what it stands on, is missing."""
+    try:
+        import_module(name)
+    except (ImportError, OSError) as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{name} cannot be used ({error}), and CI runs every test: see .ci/run")
+        pytest.skip(f"{name} cannot be used: {error}")

@@ -142,7 +142,7 @@ def _work(settings: NodeSettings, stop: Stop, search: TrainerSettings, advice: M
     with Evaluators() as evaluators:
         library = Library(settings.home / "workloads")
         settings = replace(settings, capabilities=_capabilities(evaluators.engine))
-        node = Node(settings, have=library.have, stop=stop)
+        node = Node(settings, have=library.have, partial=library.partial, stop=stop)
         handler = NodeLogHandler(node)
         node.log.addHandler(handler)
         try:

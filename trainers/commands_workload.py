@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 import orjson
 
+from mqtt_hub.protocol.bar import Bar
 from trainers.arenas import evaluate as scoring
 from trainers.arenas.registry import DEFAULT, kind_of, kinds
+from trainers.workloads import families
 from trainers.workloads.errors import WorkloadError
-from trainers.workloads.format import PARTS, Workload, halves, read, save
+from trainers.workloads.format import PARTS, Workload, read, save
 from trainers.workloads.importers import FORMATS, import_workload
+from trainers.workloads.parts import parts_of
+from trainers.workloads.pictures import save_picture
 from trainers.workloads.show import describe, render
 from trainers.workloads.sources import RECORDERS
 
@@ -22,6 +27,7 @@ _KIND = click.option("--kind", default=DEFAULT, show_default=True, help="Compone
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _OUTPUT = click.option("--output", required=True, type=_FILE, metavar="OUT", help="Workload file to write.")
 _CAPACITY = click.option("--capacity", type=int, metavar="N", help="Pages of cache, CPUs (default: the kind's own).")
+_COLUMN = click.option("--column", metavar="NAME|NUMBER", help="csv: the column that holds the key, numbers from 1.")
 _NAME = click.option("--name", help="The workload's name (default: made of the file's or the command's).")
 
 
@@ -63,20 +69,31 @@ def evaluate(
 
 @click.group()
 def workload() -> None:
-    """Import, record, look at and split workloads."""
+    """Import, record, generate, look at and split workloads."""
 
 
 @workload.command("import")
 @click.argument("file", type=_FILE)
 @click.option("--format", "format_", required=True, type=click.Choice(FORMATS), help="What the trace is written in.")
-@click.option("--column", metavar="NAME|NUMBER", help="csv: the column that holds the key, numbers from 1.")
+@_COLUMN
+@click.option("--kind", help="What the trace is for (default: what its format is for).")
 @_OUTPUT
 @_CAPACITY
 @_NAME
-def import_(file: Path, format_: str, column: str | None, output: Path, capacity: int | None, name: str | None) -> None:
+def import_(
+    file: Path,
+    format_: str,
+    column: str | None,
+    kind: str | None,
+    output: Path,
+    capacity: int | None,
+    name: str | None,
+) -> None:
     """Read a trace made elsewhere."""
-    made = import_workload(file, format_, column=column, name=name, capacity=capacity)
-    save(made, output)
+    with Bar(sys.stderr, shown=sys.stderr.isatty()) as bar:
+        made = import_workload(file, format_, kind=kind, column=column, name=name, capacity=capacity, watch=bar.watch)
+        bar.stage("packing")
+        save(made, output)
     _tell(made, output)
 
 
@@ -109,10 +126,16 @@ def record(
 
 @workload.command()
 @click.argument("file", type=_FILE)
+@click.option("--svg", type=_FILE, metavar="OUT", help="Draw it, as SVG.")
+@click.option("--png", type=_FILE, metavar="OUT", help="Draw it, as PNG (extra figures).")
 @_JSON
-def show(file: Path, *, as_json: bool) -> None:
-    """Tell what is in a workload file."""
-    description = describe(read(file))
+def show(file: Path, svg: Path | None, png: Path | None, *, as_json: bool) -> None:
+    """Tell what is in a workload file, and draw it."""
+    found = read(file)
+    for output in (svg, png):
+        if output is not None:
+            save_picture(found, output, png=output is png)
+    description = describe(found)
     click.echo(orjson.dumps(description) if as_json else render(description))
 
 
@@ -120,11 +143,73 @@ def show(file: Path, *, as_json: bool) -> None:
 @click.argument("file", type=_FILE)
 @click.option("--train", required=True, type=_FILE, metavar="OUT", help="File for the first half.")
 @click.option("--hidden", required=True, type=_FILE, metavar="OUT", help="File for the second half.")
-def split(file: Path, train: Path, hidden: Path) -> None:
-    """Cut a workload in the middle: one half to search with, one to judge by."""
-    for part, output in zip(halves(read(file)), (train, hidden), strict=True):
-        save(part, output)
+@click.option("--kind", help="What the trace is for (default: what its format is for).")
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="FILE is a trace (default: as its name ends).")
+@_COLUMN
+@_CAPACITY
+@_NAME
+@click.option("--progress", is_flag=True, hidden=True, help="Show progress though standard error is no terminal.")
+def split(
+    file: Path,
+    train: Path,
+    hidden: Path,
+    kind: str | None,
+    format_: str | None,
+    column: str | None,
+    capacity: int | None,
+    name: str | None,
+    *,
+    progress: bool,
+) -> None:
+    """Cut a workload, or a trace, in the middle: one half to search with, one to judge by."""
+    with Bar(sys.stderr, shown=progress or sys.stderr.isatty()) as bar:
+        parts = parts_of(file, kind=kind, format=format_, column=column, name=name, capacity=capacity, bar=bar)
+        for part, output in zip(parts, (train, hidden), strict=True):
+            save(part, output)
+    for part, output in zip(parts, (train, hidden), strict=True):
         _tell(part, output)
+
+
+@workload.command()
+@_KIND
+@click.option("--family", required=True, help="Of the kind's families: `workload families` lists them.")
+@click.option("--seed", required=True, help="Any text: same seed, same requests.")
+@click.option("--output", type=_FILE, metavar="OUT", help="File for one workload, whole.")
+@click.option("--train", type=_FILE, metavar="OUT", help="Instead, with --hidden: two, from different seeds.")
+@click.option("--hidden", type=_FILE, metavar="OUT", help="File for the other.")
+@click.option("--length", type=int, metavar="N", help="Requests, or units of time (default: the family's own).")
+@_CAPACITY
+@_NAME
+def generate(
+    kind: str,
+    family: str,
+    seed: str,
+    output: Path | None,
+    train: Path | None,
+    hidden: Path | None,
+    length: int | None,
+    capacity: int | None,
+    name: str | None,
+) -> None:
+    """Make a workload, or a train and a hidden part, of a family of loads."""
+    options = {"kind": kind, "length": length, "capacity": capacity, "name": name}
+    if output is not None and train is None and hidden is None:
+        made = {output: families.generate(family, seed, **options)}  # type: ignore[arg-type]
+    elif output is None and train is not None and hidden is not None:
+        made = dict(zip((train, hidden), families.two_parts(family, seed, **options), strict=True))
+    else:
+        raise click.UsageError("give --output OUT, or --train OUT and --hidden OUT")
+    for path, generated in made.items():
+        save(generated, path)
+        _tell(generated, path)
+
+
+@workload.command("families")
+@_KIND
+def families_(kind: str) -> None:
+    """List the families of loads that can be generated."""
+    for name, family in families.families_of(kind).items():
+        click.echo(f"{name:<12} {family.meaning}")
 
 
 @workload.command("list")

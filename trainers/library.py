@@ -1,24 +1,25 @@
 """A node's workloads: chunks that arrive from the hub become files, named and checked by their digest.
 
-Chunks of an unfinished workload stay in memory (a workload file is at most 64 MiB); a finished one stays on
-the node's disk, and HELLO names it so that it is not sent again.
+::
+
+    chunk ─▶ Unfinished: DIRECTORY/<digest>.pieces ─ last one, digest right ─▶ DIRECTORY/<digest>.workload
+                └─ HELLO.partial: where to go on                                  └─ HELLO.have: not sent again
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 from mqtt_hub.protocol.bodies import WorkloadChunk, WorkloadEntry
 from mqtt_hub.protocol.errors import ConfigurationError
+from trainers.pieces import Unfinished
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import FILE_BYTES_MAX, Workload, read
 
 __all__ = ["Library"]
 
-UNFINISHED_MAX = 64  # workloads that may be incomplete at a time
 HAVE_MAX = 256  # named in HELLO; what is not named is sent again and ignored
 
 
@@ -29,17 +30,21 @@ class Library:
         self._directory = directory
         self._workloads: dict[str, Workload] = {}  # by the file's digest
         self._unusable: set[str] = set()  # digests of what came whole and is no workload to this version
-        self._unfinished: dict[str, dict[int, bytes]] = {}
         try:
             directory.mkdir(parents=True, exist_ok=True)
             for path in sorted(directory.glob("*.workload")):
                 self._load(path)
+            self._unfinished = Unfinished(directory)
         except OSError as error:
             raise self._refused(error) from error
 
     def have(self) -> tuple[str, ...]:
         """Return the digests of the workloads that need not be sent, at most `HAVE_MAX`."""
         return tuple(sorted(self._workloads.keys() | self._unusable))[:HAVE_MAX]
+
+    def partial(self) -> Mapping[str, int]:
+        """Return for each workload whose beginning is here the first chunk that is not."""
+        return self._unfinished.first_missing()
 
     def lacks(self, entries: tuple[WorkloadEntry, ...]) -> bool:
         """Say whether one of the workloads in the hub's list is not here yet."""
@@ -54,10 +59,10 @@ class Library:
         known = chunk.id in self._workloads or chunk.id in self._unusable
         if known or chunk.size_bytes > FILE_BYTES_MAX or chunk.chunk >= chunk.chunks:
             return None
-        data = self._assemble(chunk)
-        if data is None or sha256(data).hexdigest() != chunk.id:
-            return None  # unfinished, or damaged on its way: it is asked for again
         try:
+            data = self._unfinished.take(chunk)
+            if data is None or sha256(data).hexdigest() != chunk.id:
+                return None  # unfinished, or damaged on its way: it is asked for again
             self._workloads[chunk.id] = read(data)
             self._keep(chunk.id, data)
         except WorkloadError:
@@ -71,20 +76,6 @@ class Library:
         """Return the complete workloads of a kind and part, by name."""
         wanted = [item for item in self._workloads.values() if item.kind == kind and item.part == part]
         return sorted(wanted, key=lambda item: (item.name, item.id))
-
-    def _assemble(self, chunk: WorkloadChunk) -> bytes | None:
-        """Add a piece; return the whole file when all are there, and forget its pieces."""
-        if chunk.id not in self._unfinished and len(self._unfinished) >= UNFINISHED_MAX:
-            self._unfinished.pop(next(iter(self._unfinished)))
-        pieces = self._unfinished.setdefault(chunk.id, {})
-        try:
-            pieces[chunk.chunk] = base64.b64decode(chunk.data, validate=True)
-        except binascii.Error:
-            return None
-        whole = all(index in pieces for index in range(chunk.chunks))
-        if whole or sum(map(len, pieces.values())) > chunk.size_bytes:
-            del self._unfinished[chunk.id]
-        return b"".join(pieces[index] for index in range(chunk.chunks)) if whole else None
 
     def _keep(self, digest: str, data: bytes) -> None:
         path = self._directory / f"{digest}.workload"

@@ -16,7 +16,7 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +73,7 @@ class Node:
         *,
         have: Callable[[], tuple[str, ...]],
         stop: threading.Event,
+        partial: Callable[[], Mapping[str, int]] = dict,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -80,6 +81,7 @@ class Node:
         self.inbox: queue.Queue[Message] = queue.Queue(INBOX_MESSAGES_MAX)
         self.dropped = 0
         self._clock, self._have, self._stop = clock, have, stop
+        self._partial = partial
         self._courier = Courier(Outbox(settings.home / "outbox.db"), self._publish_parcel, clock)
         self._instance = secrets.token_hex(8)
         self._ready = threading.Event()
@@ -124,6 +126,7 @@ class Node:
             instance=self._instance,
             capabilities=self.settings.capabilities,
             have=self._have(),
+            partial=self._partial(),
         )
         self.tell(MessageType.HELLO, hello, correlation_id=f"{self._instance}.{int(self._greeted_at * 1000)}")
 

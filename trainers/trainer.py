@@ -265,11 +265,11 @@ class NetworkedKernelTrainer:
             self._node.log.warning("%s shared what is no pattern: %s", author or "somebody", error)
 
     def _equipped(self) -> bool:
-        """Say whether all workloads of the hub's list are here, and make their studies."""
-        if self._sync is None or not self._sync.workloads or self._library.lacks(self._sync.workloads):
+        """Say whether there is something to search for and nothing of the hub's list is missing; makes the studies."""
+        if self._sync is None or self._library.lacks(self._sync.workloads):
             return False
         self._make_studies()
-        return True
+        return bool(self._studies)
 
     def _make_studies(self) -> None:
         for kind in self._kinds.values():

@@ -6,7 +6,7 @@
     node   add list revoke rotate         who may connect
            quarantine release             whose shares are not taken
     submission  list reopen               what validators made of it
-    workload  add list                    what the fleet searches for
+    workload  add list best               what the fleet searches for, and what it has found
     doctor                                what is wrong, and what to do about it
     cert   server client                  TLS with a private authority
     rules  mosquitto nats                 accounts and access rule for a broker of one's own

@@ -101,7 +101,10 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A node announces itself; ``instance`` is new at every start, ``have`` names the workloads it holds."""
+    """A node announces itself; ``instance`` is new at every start, ``have`` names the workloads it holds.
+
+    ``partial`` says of workloads that it holds in part the first chunk that is missing: the hub begins there.
+    """
 
     role: Role
     specialization: Name
@@ -109,6 +112,7 @@ class Hello:
     instance: Name
     capabilities: Capabilities = field(default_factory=Capabilities)
     have: Annotated[tuple[Digest, ...], Items(256)] = ()
+    partial: Annotated[Mapping[str, int], Flat(64, Whole(1, 2**20))] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

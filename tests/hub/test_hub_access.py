@@ -161,7 +161,11 @@ def test_a_workload_that_vanishes_is_a_warning_and_not_the_end_of_the_hub(runnin
         (running.home.workloads / f"{sha256(TRAIN_DATA).hexdigest()}.workload").unlink()
         (running.home.workloads / f"{'0' * 64}.workload").write_bytes(b"half a workl")
         a.greet()
-        until(lambda: running.call(lambda: not running.hub._desk._due and not running.hub._desk._under_way))
+        until(
+            lambda: running.call(
+                lambda: not running.hub._desk._transfers._due and not running.hub._desk._transfers._under_way
+            )
+        )
         assert a.greet().accepted
 
 

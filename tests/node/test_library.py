@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import base64
+import os
 import random
+import time
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mqtt_hub.protocol.bodies import WorkloadChunk, WorkloadEntry
 from mqtt_hub.protocol.errors import ConfigurationError
-from trainers.library import HAVE_MAX, UNFINISHED_MAX, Library
+from trainers import pieces
+from trainers.library import HAVE_MAX, Library
+from trainers.pieces import STALE_S, UNFINISHED_MAX
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import FILE_BYTES_MAX, Workload, workload, write
 
@@ -67,6 +73,7 @@ def test_a_restart_has_what_was_complete_and_only_that(tmp_path: Path, library: 
     library.take(chunks(other)[0])
     again = Library(tmp_path / "workloads")
     assert again.have() == (sha256(data).hexdigest(),)
+    assert again.partial() == {sha256(other).hexdigest(): 1}
     assert again.lacks((entry(other),))
 
 
@@ -120,28 +127,98 @@ def test_chunks_that_contradict_each_other_complete_nothing(library: Library, ma
     assert library.have() == ()
 
 
-def test_pieces_beyond_the_size_that_they_announce_are_let_go(library: Library, made: Workload) -> None:
-    stream = [replace(chunk, size_bytes=10) for chunk in chunks(write(made))]
-    for chunk in stream:
-        assert library.take(chunk) is None
-        assert sum(len(piece) for pieces in library._unfinished.values() for piece in pieces.values()) <= 10
+def kept(tmp_path: Path) -> list[Path]:
+    """Return the files of pieces that are on the disk."""
+    return sorted((tmp_path / "workloads").glob("*.pieces"))
 
 
-def test_a_file_beyond_the_largest_is_not_begun(library: Library, made: Workload) -> None:
+def test_pieces_beyond_the_size_that_they_announce_are_let_go(tmp_path: Path, library: Library, made: Workload) -> None:
+    for chunk in chunks(write(made)):
+        assert library.take(replace(chunk, size_bytes=10)) is None
+        assert kept(tmp_path) == []
+
+
+def test_a_file_beyond_the_largest_is_not_begun(tmp_path: Path, library: Library, made: Workload) -> None:
     library.take(replace(chunks(write(made))[0], size_bytes=FILE_BYTES_MAX + 1))
-    assert library._unfinished == {}
+    assert kept(tmp_path) == []
     library.take(replace(chunks(write(made))[0], size_bytes=FILE_BYTES_MAX))
-    assert len(library._unfinished) == 1
+    assert len(kept(tmp_path)) == 1
 
 
-def test_only_so_many_workloads_are_unfinished_at_a_time(library: Library, made: Workload) -> None:
+def test_only_so_many_workloads_are_unfinished_at_a_time(tmp_path: Path, library: Library, made: Workload) -> None:
     first = chunks(write(made))
     library.take(first[0])
     for number in range(UNFINISHED_MAX):
         library.take(replace(first[0], id=f"{number:064x}"))
-    assert len(library._unfinished) == UNFINISHED_MAX
+    assert len(kept(tmp_path)) == len(library.partial()) == UNFINISHED_MAX
+    assert first[0].id not in library.partial()
     assert library.take(first[1]) is None
     assert all(library.take(chunk) is None for chunk in first[2:])  # its first piece had to go
+
+
+def test_only_so_many_bytes_are_unfinished_and_what_waits_longest_goes_first(
+    tmp_path: Path, library: Library, made: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = chunks(write(made))
+    size = len(base64.b64decode(stream[0].data))
+    monkeypatch.setattr(pieces, "UNFINISHED_BYTES_MAX", 3 * size)
+    for digest in "abc":
+        library.take(replace(stream[0], id=digest * 64))
+    library.take(replace(stream[1], id="a" * 64))  # no longer the one that waits longest
+    assert set(library.partial()) == {"a" * 64, "c" * 64}
+    assert {path.stem[0] for path in kept(tmp_path)} == {"a", "c"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_restart_in_the_middle_goes_on_where_it_was(tmp_path: Path, made: Workload, seed: int) -> None:
+    stream = chunks(write(made))
+    random.Random(seed).shuffle(stream)
+    for upto, chunk in enumerate(stream, 1):
+        library = Library(tmp_path / "workloads")  # a new start before every piece
+        assert library.take(chunk) == (made if upto == PIECES else None)
+        here = {piece.chunk for piece in stream[:upto]}
+        missing = next(index for index in range(PIECES + 1) if index not in here)
+        assert dict(library.partial()) == ({} if upto == PIECES or not missing else {chunk.id: missing})
+    assert kept(tmp_path) == []
+
+
+@given(at=st.floats(0, 1), cut=st.booleans())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_pieces_damaged_on_the_disk_are_fetched_anew(
+    tmp_path_factory: pytest.TempPathFactory, made: Workload, *, at: float, cut: bool
+) -> None:
+    directory = tmp_path_factory.mktemp("pieces") / "workloads"
+    stream = chunks(write(made))
+    library = Library(directory)
+    for chunk in stream[:4]:
+        library.take(chunk)
+    (path,) = directory.glob("*.pieces")
+    data = bytearray(path.read_bytes())
+    place = min(int(at * len(data)), len(data) - 1)
+    data[place] ^= 0x55
+    path.write_bytes(data[:place] if cut else data)
+    again = Library(directory)
+    first = again.partial().get(stream[0].id, 0)
+    assert first <= 4
+    for chunk in stream[first:]:
+        again.take(chunk)
+    if not again.have():  # damage to the head, or to a piece that only the digest of the whole tells: from the start
+        assert again.partial() == {}
+        for chunk in stream:
+            again.take(chunk)
+    assert again.have() == (stream[0].id,)
+
+
+def test_pieces_that_nobody_has_continued_for_a_week_are_removed_at_a_start(
+    tmp_path: Path, library: Library, made: Workload
+) -> None:
+    stream = chunks(write(made))
+    library.take(stream[0])
+    (path,) = kept(tmp_path)
+    for age, stays in ((STALE_S - 3600, True), (STALE_S + 3600, False)):
+        os.utime(path, (time.time() - age,) * 2)
+        assert bool(Library(tmp_path / "workloads").partial()) is stays
+    assert kept(tmp_path) == []
 
 
 def test_hello_names_no_more_than_it_may(library: Library) -> None:

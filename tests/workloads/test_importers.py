@@ -132,8 +132,8 @@ def test_a_trace_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_cannot_be_is_said(tmp_path: Path) -> None:
-    with pytest.raises(WorkloadError, match="no trace format 'vscsi'"):
-        import_workload(tmp_path / "x", "vscsi")
+    with pytest.raises(WorkloadError, match="no trace format 'pcap'"):
+        import_workload(tmp_path / "x", "pcap")
     with pytest.raises(WorkloadError, match="No such file"):
         import_workload(tmp_path / "x", "keys")
     with pytest.raises(WorkloadError, match="only csv has columns"):

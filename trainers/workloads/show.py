@@ -15,7 +15,7 @@ from trainers.arenas.registry import kind_of
 from trainers.workloads.codecs import Columns
 from trainers.workloads.format import Workload
 
-__all__ = ["MEASURED_MAX", "describe", "render", "reuse_distances"]
+__all__ = ["MEASURED_MAX", "class_name", "describe", "render", "reuse_distances"]
 
 MEASURED_MAX = 1_000_000  # requests whose reuse distance is computed
 BAR_CHARS = 40
@@ -66,7 +66,7 @@ def describe(workload: Workload) -> dict[str, Any]:
         return facts | {"columns": _columns(kind.codec, workload)}
     distances = reuse_distances(workload.words[:MEASURED_MAX].tolist())
     classes = Counter(distance.bit_length() for distance in distances if distance is not None)
-    reuse = {_class(bits): classes[bits] for bits in range(max(classes, default=-1) + 1)}
+    reuse = {class_name(bits): classes[bits] for bits in range(max(classes, default=-1) + 1)}
     return facts | {"first_uses": distances.count(None), "reuse": reuse}
 
 
@@ -79,7 +79,7 @@ def _columns(codec: Columns, workload: Workload) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _class(bits: int) -> str:
+def class_name(bits: int) -> str:
     """Name the class of the numbers with that many bits."""
     low, high = (1 << bits) // 2, (1 << bits) - 1
     return str(high) if low >= high else f"{low}-{high}"
