@@ -9,10 +9,11 @@
     ├── broker.db         the broker's persistent sessions and retained messages (0600)
     ├── broker.id         the hub's client id at an external broker (0600)
     ├── tls/              `mqtt-hub cert`: private authority, certificates and keys
-    ├── tokens/           hub and observer tokens, for this machine's own tools (0600 each)
+    ├── tokens/           hub, observer and operator tokens, for this machine's own tools (0600 each)
     ├── workloads/        workload files by digest: train parts and hidden parts
     ├── nodes/NAME/       homes of the nodes that `mqtt-hub spawn` starts
     ├── hub.port          the port of the running hub
+    ├── dashboard.url     where the running dashboard answers (0600); what it logs is in dashboard.log
     └── hub.lock          held while a hub runs
 """
 
@@ -38,6 +39,7 @@ from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
 __all__ = ["Config", "Home", "TlsFiles"]
 
 DEFAULT_PORT = 1883
+DEFAULT_DASHBOARD_PORT = 8080
 
 _TEMPLATE = """\
 # mqtt-hub: every setting with its default. Restart the hub after a change.
@@ -55,6 +57,10 @@ tls_ca = {tls_ca}             # what this machine's own tools trust; empty: tls/
 tls_client_ca = {tls_client_ca}      # clients must show a certificate of this authority, e.g. "tls/ca.pem"; empty: none
 websocket_port = {websocket_port}      # MQTT over WebSocket (over TLS with tls = true) for browsers; 0: none
 unix_socket = {unix_socket}        # MQTT over a Unix socket of this path, for this user's programs; empty: none
+
+dashboard = {dashboard}       # a live view in the browser, beside the hub
+dashboard_host = {dashboard_host}  # beyond loopback it asks everybody for a login
+dashboard_port = {dashboard_port}   # 0: any free one
 
 [broker]                # another broker instead of the embedded one: docs/external-broker.md tells of every setting
 url = {url}                # e.g. "mqtt://hub@broker.example.org:1883", or mqtts:// for TLS; its password: tokens/hub
@@ -79,6 +85,9 @@ class Config:
     tls_client_ca: str = ""
     websocket_port: int = 0
     unix_socket: str = ""
+    dashboard: bool = True
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: int = DEFAULT_DASHBOARD_PORT
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     limits: Limits = field(default_factory=Limits)
 
@@ -128,6 +137,7 @@ class Home:
         self.workloads = path / "workloads"
         self.nodes = path / "nodes"
         self.port_path = path / "hub.port"
+        self.dashboard_path = path / "dashboard.url"
 
     def create(self, config: Config) -> None:
         """Make the directory; raises `ConfigurationError` when there is one already or none can be made."""
@@ -235,6 +245,10 @@ _TABLES = ("broker", "limits")
 _SETTINGS = {item.name: type(item.default) for item in fields(Config) if item.name not in _TABLES}
 _BROKER = {item.name: type(getattr(BrokerSettings(), item.name)) for item in fields(BrokerSettings)}
 _LIMITS = {item.name: type(item.default) for item in fields(Limits)}
+_RANGES = (
+    *((name, 0, 65535) for name in ("port", "websocket_port", "dashboard_port")),
+    *((name, 1, 100) for name in ("quorum", "quorum_new")),
+)
 
 
 def _checked(values: dict[str, Any], path: Path) -> Config:
@@ -254,16 +268,11 @@ def _checked(values: dict[str, Any], path: Path) -> Config:
         raise ConfigurationError(
             f"{path}: tls is the embedded broker's, broker.url names another", hint="mqtts:// there, tls = false here"
         )
-    if not 0 <= config.port <= 65535:
-        raise ConfigurationError(f"{path}: port must be 0 to 65535, got {config.port}")
-    if not 0 <= config.websocket_port <= 65535:
-        raise ConfigurationError(f"{path}: websocket_port must be 0 to 65535, got {config.websocket_port}")
+    for name, low, high in _RANGES:
+        if not low <= getattr(config, name) <= high:
+            raise ConfigurationError(f"{path}: {name} must be {low} to {high}, got {getattr(config, name)}")
     if bool(config.tls_certificate) != bool(config.tls_key):
         raise ConfigurationError(f"{path}: tls_certificate and tls_key belong together, one is empty")
-    if not 1 <= config.quorum <= 100:
-        raise ConfigurationError(f"{path}: quorum must be 1 to 100, got {config.quorum}")
-    if not 1 <= config.quorum_new <= 100:
-        raise ConfigurationError(f"{path}: quorum_new must be 1 to 100, got {config.quorum_new}")
     if NAME.fullmatch(config.prefix) is None:
         raise ConfigurationError(f"{path}: prefix must be one topic level of [A-Za-z0-9_-], got {config.prefix!r}")
     return config

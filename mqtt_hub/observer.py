@@ -20,7 +20,7 @@ from mqtt_hub.client_tls import use_tls
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.codec import Message, decode, to_json
 from mqtt_hub.protocol.errors import AccessDeniedError, BrokerUnavailableError, ProtocolError
-from mqtt_hub.protocol.table import HUB, MessageType
+from mqtt_hub.protocol.table import BROKER, HUB, MessageType
 from mqtt_hub.protocol.topics import build, parse
 from mqtt_hub.rules.grants import grants
 
@@ -108,12 +108,21 @@ class Observer:
 
     def hub_status(self) -> dict[str, Any]:
         """Return `get_hub_status()` as the hub last published it."""
-        self._client.subscribe(build(MessageType.STATUS, HUB, prefix=self._prefix), qos=1)
-        for message in self._stream(CONNECT_TIMEOUT_S):
-            if message.body.hub:
-                status: dict[str, Any] = orjson.loads(message.body.hub)
-                return status
+        for sender, report in self.reports(silence_s=CONNECT_TIMEOUT_S):
+            if sender == HUB and report:
+                return report
         raise BrokerUnavailableError("the hub told no status", hint="is this a hub's broker?")
+
+    def reports(self, *, silence_s: float) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield what hub and broker say of themselves, by sender, until both are silent for so long.
+
+        The first are the retained ones; an empty report is a good-bye.
+        """
+        topics = [build(MessageType.STATUS, sender, prefix=self._prefix) for sender in (HUB, BROKER)]
+        self._client.subscribe([(topic, 1) for topic in topics])
+        for message in self._stream(silence_s):
+            text = message.body.hub if message.sender == HUB else message.body.broker
+            yield message.sender, orjson.loads(text) if text else {}
 
     def messages(self, types: set[str]) -> Iterator[Message]:
         """Yield messages as they pass until the connection ends; all types where none is named."""

@@ -42,6 +42,14 @@ def serve(home: Home, config: Config) -> None:
             uvloop.run(_serve(home, config))
 
 
+async def _keep_beside(home: Home, config: Config) -> None:
+    """Run what belongs to a hub and is no part of it: its end is logged, and the hub goes on."""
+    if config.dashboard:
+        from mqtt_hub.dashboard.child import keep_dashboard  # noqa: PLC0415 — only where there is one
+
+        await keep_dashboard(home, config.dashboard_host, config.dashboard_port)
+
+
 async def _serve(home: Home, config: Config) -> None:
     hub = CollaborativeKernelHub(home, config)
     stop = asyncio.Event()
@@ -53,12 +61,15 @@ async def _serve(home: Home, config: Config) -> None:
         _tune()
         # Only now that it listens: whoever waits for the hub waits for this file.
         write_private(home.port_path, f"{hub.source.port}\n")
+        beside = asyncio.create_task(_keep_beside(home, config))
         told, failed = asyncio.create_task(stop.wait()), asyncio.create_task(hub.failure())
         await asyncio.wait([told, failed], return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
         if failed.done():
             failed.result()
         failed.cancel()
+        beside.cancel()
+        await asyncio.wait([beside])
     finally:
         home.port_path.unlink(missing_ok=True)
         await hub.stop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 
+from mqtt_hub.archive.telemetry import note_progress
 from mqtt_hub.intake import Accepted
 from mqtt_hub.protocol.bodies import PatternShare
 from mqtt_hub.protocol.codec import to_json
@@ -66,6 +67,7 @@ def _code(connection: sqlite3.Connection, message: int, node: int, entry: Accept
     )  # fmt: skip
     _lineage(connection, node, entry)
     _discovery(connection, message, node, body.component)
+    _imports(connection, message, node, entry)
 
 
 def _component(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
@@ -83,6 +85,8 @@ def _component(connection: sqlite3.Connection, message: int, node: int, entry: A
             _json(body.claims), _json(body.authors), entry.received_at,
         ),
     )  # fmt: skip
+    if body.claims:
+        _workload(connection, body.claims[0].workload, body.kind, body.target, "train")
     _lineage(connection, node, entry)
     _discovery(connection, message, node, body.component)
 
@@ -103,6 +107,20 @@ def _lineage(connection: sqlite3.Connection, node: int, entry: Accepted) -> None
     )
 
 
+def _imports(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
+    """Note whose work a program builds on beside its sender's: where knowledge of others arrived."""
+    body = entry.message.body
+    workload = body.claims[0].workload if body.claims else ""
+    connection.executemany(
+        "INSERT INTO imports (message, node, kind, workload, author, component, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (message, node, body.kind, workload, author, body.component, entry.received_at)
+            for author in body.authors
+            if author != entry.message.sender
+        ],
+    )
+
+
 def _test_result(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
     body = entry.message.body
     result = connection.execute(
@@ -114,6 +132,7 @@ def _test_result(connection: sqlite3.Connection, message: int, node: int, entry:
         ),
     ).lastrowid  # fmt: skip
     for score in body.hidden:
+        _workload(connection, score.id, body.kind, score.workload, "hidden")
         baselines = sorted(score.baselines.items(), key=lambda pair: pair[1])
         best, best_value = baselines[0] if baselines else ("", None)
         connection.execute(
@@ -126,6 +145,13 @@ def _test_result(connection: sqlite3.Connection, message: int, node: int, entry:
                 _json(score.baselines), _json(score.programs),
             ),
         )  # fmt: skip
+
+
+def _workload(connection: sqlite3.Connection, digest: str, kind: str, name: str, part: str) -> None:
+    """Note the name of a workload, as the first message that gives both names it."""
+    connection.execute(
+        "INSERT OR IGNORE INTO workloads (id, kind, name, part) VALUES (?, ?, ?, ?)", (digest, kind, name, part)
+    )
 
 
 def _request(connection: sqlite3.Connection, message: int, node: int, entry: Accepted) -> None:
@@ -172,6 +198,7 @@ PROJECTIONS: dict[MessageType, Projection] = {
     MessageType.CODE_SHARE: _code,
     MessageType.OS_COMPONENT_SHARE: _component,
     MessageType.TEST_RESULT: _test_result,
+    MessageType.PROGRESS: note_progress,
     MessageType.COLLABORATION_REQUEST: _request,
     MessageType.COLLABORATION_RESPONSE: _response,
 }

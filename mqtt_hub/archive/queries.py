@@ -81,8 +81,8 @@ def session_progress(db: Database) -> list[tuple[str, int, int, set[int]]]:
 
 
 def messages_by_type(db: Database) -> dict[str, int]:
-    """Return how many accepted messages there are of each type."""
-    return dict(db.execute("SELECT type, count(*) FROM messages GROUP BY type ORDER BY type").fetchall())
+    """Return how many accepted messages there are of each type; kept up with every batch, so it costs nothing."""
+    return dict(db.execute("SELECT type, messages FROM totals ORDER BY type").fetchall())
 
 
 def rejected(db: Database) -> int:

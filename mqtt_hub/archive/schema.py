@@ -9,6 +9,8 @@
     best_patterns   code   components ── component_authors ── lineage   discoveries
     submissions ── test_results ── hidden_scores   collaborations ── collaboration_answers
     trust_events ── trust   operator_decisions
+    what the dashboard asks all the time, kept up by the batch (telemetry.py):
+    totals   traffic   activities   progress   imports   workloads
     views: patterns, leaderboard, who_helped_whom, lineage_of_accepted, traffic_by_minute, standings, offences
 
 A published migration never changes; a new one follows it.
@@ -21,6 +23,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from mqtt_hub.archive.backfill import TELEMETRY
 from mqtt_hub.protocol.codec import decode, to_json
 from mqtt_hub.protocol.errors import ArchiveError
 from mqtt_hub.protocol.submission import submission_id
@@ -361,6 +364,50 @@ def _views_of_trust(db: Database) -> None:
         WHERE e.deed NOT IN ('improved', 'release') ORDER BY e.id
         """,
     )
+
+
+@MIGRATIONS()
+def m0019_telemetry(db: Database) -> None:
+    """What is asked all the time: counts by type, what nodes do, who got better when, and with whose work."""
+    db.table("totals").create({"type": str, "messages": int}, pk="type")
+    db.table("traffic").create({"at": str, "type": str, "messages": int}, pk=("at", "type"))
+    db.table("workloads").create(
+        {"id": str, "kind": str, "name": str, "part": str}, pk="id", not_null={"kind", "name", "part"}
+    )
+    node = ("node", "nodes", "id")
+    db.table("activities").create(
+        {"id": int, "node": int, "activity": str, "kind": str, "began_at": str, "ended_at": str, "told": int},
+        pk="id", foreign_keys=[node], not_null={"node", "activity", "began_at", "ended_at"},
+    )  # fmt: skip
+    db.table("activities").create_index(["node"])
+    db.table("progress").create(
+        {
+            "id": int, "message": int, "node": int, "kind": str, "workload": str, "best": float,
+            "evaluations": int, "at": str,
+        },
+        pk="id", foreign_keys=[("message", "messages", "id"), node], not_null={"node", "kind", "workload", "best"},
+    )  # fmt: skip
+    db.table("progress").create_index(["kind", "workload", "node", "best"])
+    db.table("imports").create(
+        {
+            "id": int, "message": int, "node": int, "kind": str, "workload": str, "author": str,
+            "component": str, "at": str,
+        },
+        pk="id", foreign_keys=[("message", "messages", "id"), node], not_null={"node", "author"},
+    )  # fmt: skip
+    db.table("imports").create_index(["workload", "node"])
+    # None of these tables takes more than a row in a hundred messages, so an index there is not felt.
+    db.table("components").create_index(["verdict"])
+    db.table("submissions").create_index(["kind", "target", "verdict", "message"])
+    db.execute("DROP INDEX idx_hidden_scores_workload_id")
+    db.table("hidden_scores").create_index(["workload_id", "capacity", "value"])
+    db.table("hidden_scores").create_index(["component"])
+    db.table("collaborations").create_index(["workload", "requester"])
+    db.table("collaboration_answers").create_index(["collaboration"])
+    db.table("lineage").create_index(["parent"])
+    db.table("code").create_index(["component"])
+    for statement in TELEMETRY:
+        db.execute(statement)
 
 
 def open_archive(path: Path) -> Database:

@@ -2,7 +2,7 @@
 
 ::
 
-    batch ──▶ messages: all rows in few statements ──▶ what each says, in order ──▶ the best patterns ──▶ COMMIT
+    batch ──▶ messages: all rows in few statements ──▶ what each says ──▶ the best patterns, counts by type ──▶ COMMIT
                  └─ a key that was there already: ROLLBACK, and the same again row by row
 
 `ArchiveWriter` is used from one thread. Callers hand it a batch and learn whether it is on disk; nothing is
@@ -26,6 +26,7 @@ from mqtt_hub.archive.judge import Judge, Quorum
 from mqtt_hub.archive.projections import PROJECTIONS, keep_best_patterns
 from mqtt_hub.archive.schema import explain
 from mqtt_hub.archive.standing import Standings
+from mqtt_hub.archive.telemetry import count, note_presence
 from mqtt_hub.intake import Accepted, Entry, Rejected
 from mqtt_hub.protocol.bodies import Verdict
 from mqtt_hub.protocol.codec import to_json
@@ -227,6 +228,8 @@ class ArchiveWriter:
             elif type_ is MessageType.OS_COMPONENT_SHARE:
                 self._judge.look_at(submission_id(entry.message.sender, entry.message.body), entry.received_at)
         keep_best_patterns(self._connection, patterns)
+        added = rows if together else [row for row, is_new in zip(rows, new, strict=True) if is_new]
+        count(self._connection, added)
         return True
 
     def _rows(self, batch: Sequence[Entry | Grant]) -> tuple[list[tuple[Any, ...]], list[tuple[int, Entry | Grant]]]:
@@ -269,6 +272,7 @@ class ArchiveWriter:
                 " WHERE id = ? AND coalesce(session, 0) <= ?",
                 (message.body.state, entry.received_at, message.body.role, node, message.session),
             )
+            note_presence(self._connection, node, entry)
 
     def _grant(self, grant: Grant) -> None:
         message, now = grant.entry.message, grant.entry.received_at

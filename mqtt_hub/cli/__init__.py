@@ -11,6 +11,7 @@
     cert   server client                  TLS with a private authority
     rules  mosquitto nats                 accounts and access rule for a broker of one's own
     spawn  demo                           many nodes; the whole thing in a minute
+    dashboard                             the live view by itself, without a hub beside it
     browse                                the archive in Datasette
     broker --open                         just the embedded broker, for trying it with any client
 
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import click
 
-from mqtt_hub.cli import browse, cert, doctor, look, nodes, rules, run, submissions
+from mqtt_hub.cli import browse, cert, dashboard, doctor, look, nodes, rules, run, submissions
 from mqtt_hub.cli import home as home_commands
 from mqtt_hub.cli import workloads as workload_commands
 from mqtt_hub.protocol.command_line import Commands
@@ -42,6 +43,7 @@ main.add_command(workload_commands.workload)
 main.add_command(cert.cert)
 main.add_command(rules.rules)
 main.add_command(run.serve)
+main.add_command(dashboard.dashboard)
 main.add_command(run.broker)
 main.add_command(run.spawn)
 main.add_command(run.demo)

@@ -27,16 +27,32 @@ __all__ = ["broker", "demo", "serve", "spawn"]
 @home_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Instead of the configured port; 0 picks a free one.")
 @click.option("--broker", "url", help="Read from another broker, e.g. mqtt://hub@127.0.0.1:1883, not the embedded one.")
+@click.option(
+    "--dashboard-port", type=click.IntRange(0, 65535), help="Instead of the configured port (8080); 0 picks a free one."
+)
+@click.option("--no-dashboard", is_flag=True, help="Just the hub.")
 @click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard error.")
-def serve(home: Home, port: int | None, url: str | None, log_file: Path | None) -> None:
-    """Run the hub with its embedded broker, or with another one, until SIGTERM or Ctrl-C."""
+def serve(
+    home: Home,
+    port: int | None,
+    url: str | None,
+    dashboard_port: int | None,
+    no_dashboard: bool,  # noqa: FBT001 — click passes flags so
+    log_file: Path | None,
+) -> None:
+    """Run the hub with its embedded broker, or with another one, until SIGTERM or Ctrl-C.
+
+    Beside it runs the dashboard, in a process of its own.
+    """
     config = home.config()
     if port is not None:
         config = replace(config, port=port)
     if url is not None:
         config = replace(config, broker=replace(config.broker, url=url, hosts=[]))
     log_to(log_file)
-    serve_hub(home, config)
+    if dashboard_port is not None:
+        config = replace(config, dashboard_port=dashboard_port)
+    serve_hub(home, replace(config, dashboard=config.dashboard and not no_dashboard))
 
 
 @click.command()

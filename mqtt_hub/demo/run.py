@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import cycle
 from pathlib import Path
 from types import FrameType
@@ -23,7 +23,7 @@ from mqtt_hub.bundled import add_bundled, kernel_trainer, specializations
 from mqtt_hub.cli.home import create_home
 from mqtt_hub.demo.summary import NodeSent, Summary, summarize
 from mqtt_hub.demo.text import render
-from mqtt_hub.home import Config, Home
+from mqtt_hub.home import DEFAULT_DASHBOARD_PORT, Config, Home
 from mqtt_hub.live import LiveLines, node_line
 from mqtt_hub.protocol.errors import ConfigurationError, MqttHubError
 from mqtt_hub.spawn import NodePlan, Supervisor, enlist
@@ -43,13 +43,16 @@ def run_demo(*, seconds: int, nodes: int, seed: int, evaluations: int | None, ho
     plans = _plans(nodes, seed, budget)
     if show:
         click.echo(f"home: {place.path}")
-    create_home(place, Config(port=_free_port()))
+    create_home(
+        place, Config(port=_free_port(), dashboard=not as_json, dashboard_port=_free_port(DEFAULT_DASHBOARD_PORT))
+    )
     add_bundled(WorkloadStore(place.workloads))
     enlist(place, plans)
     with _terminable(), _hub(place) as hub:
         port = place.running_port()
         if show:
             click.echo(f"hub:  127.0.0.1:{port}")
+            click.echo(f"look: http://127.0.0.1:{place.config().dashboard_port} while it runs")
         supervisor = Supervisor(place, plans, host="127.0.0.1", port=port, prefix=place.config().prefix)
         supervisor.start()
         try:
@@ -74,10 +77,15 @@ def _plans(nodes: int, seed: int, budget: tuple[str, ...]) -> list[NodePlan]:
     return [NodePlan("Validator_1", "validator", names[0]), *trainers]
 
 
-def _free_port() -> int:
-    """Return a port that is free now; it stays in the home's configuration, so that the hub can come back to it."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def _free_port(wanted: int = 0) -> int:
+    """Return a port that is free now, the wanted one if it is.
+
+    It stays in the home's configuration, so that the hub can come back to it.
+    """
+    for port in (wanted, 0):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
+            return int(probe.getsockname()[1])
+    raise ConfigurationError("no port is free on 127.0.0.1", hint="close something that listens")
 
 
 def _watch(

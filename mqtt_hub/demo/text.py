@@ -157,7 +157,7 @@ def _next(home: Home) -> str:
     return (
         f"The archive: {home.archive_path}\n\n"
         "Next (the hub first; the others in further terminals):\n"
-        f"  {program} serve --home {home.path}\n"
+        f"  {program} serve --home {home.path}     (and look at http://127.0.0.1:{home.config().dashboard_port})\n"
         f"  {program} spawn -n 4 --home {home.path}\n"
         f"  {program} spawn -n 1 --role validator --home {home.path}\n"
         f"  {program} status --home {home.path}\n"

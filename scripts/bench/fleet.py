@@ -93,7 +93,7 @@ class Hub:
             port, _process = stack.enter_context(mosquitto(directory / "mosquitto", accounts, inflight=INFLIGHT))
             elsewhere = ["--broker", f"mqtt://hub@127.0.0.1:{port}"]
         process = subprocess.Popen(
-            [*serve, "serve", "--home", directory, *elsewhere],
+            [*serve, "serve", "--no-dashboard", "--home", directory, *elsewhere],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT,
         )  # fmt: skip
         stack.callback(process.wait)

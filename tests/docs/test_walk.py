@@ -42,7 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     started: list[subprocess.Popen[bytes]] = []
     try:
         for words in (
-            ["serve"],
+            ["serve", "--dashboard-port", "0"],
             ["spawn", "-n", "1", "--role", "validator"],
             ["spawn", "-n", "2"],
         ):

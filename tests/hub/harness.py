@@ -53,7 +53,7 @@ def until(condition: Callable[[], T], told: Callable[[], object] = str) -> T:
 def make_home(path: Path, roles: dict[str, str] | None = None) -> Home:
     """Make a hub's home with an account for each name; its token is kept where the observer's is."""
     home = Home(path)
-    create_home(home, Config(port=0))
+    create_home(home, Config(port=0, dashboard=False))
     accounts = Accounts(home.accounts_path)
     for name, role in (roles or {}).items():
         home.keep_token(name, accounts.add(name, role, "memory_management", NOW))

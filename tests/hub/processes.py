@@ -27,7 +27,7 @@ STAMP = "2026-01-01T00:00:00.000Z"
 def made_home(path: Path, lines: str = "", *, nodes: tuple[str, ...] = ()) -> Home:
     """Make a home with ``lines`` at the end of its configuration, and accounts of trainers."""
     home = Home(path / "hub")
-    create_home(home, Config(port=0))
+    create_home(home, Config(port=0, dashboard=False))
     with home.config_path.open("a") as file:
         file.write(lines)
     accounts = Accounts(home.accounts_path)

@@ -47,6 +47,7 @@ __all__ = [
 
 DEADLINE_S = 60.0
 SPECIALIZATION = "memory_management"
+JUST_THE_HUB = Config(port=0, dashboard=False)
 ROOT = Path(__file__).parents[2]
 
 
@@ -58,10 +59,16 @@ def small_workloads() -> list[Workload]:
     return [part for name, keys in (("loops", loop), ("skewed", skewed)) for part in halves(workload(name, keys))]
 
 
-def make_home(path: Path, plans: list[NodePlan] | None = None, workloads: list[Workload] | None = None) -> Home:
+def make_home(
+    path: Path,
+    plans: list[NodePlan] | None = None,
+    workloads: list[Workload] | None = None,
+    *,
+    config: Config = JUST_THE_HUB,
+) -> Home:
     """Make a hub's home with accounts and workloads; the small ones where none are given."""
     home = Home(path)
-    create_home(home, Config(port=0))
+    create_home(home, config)
     store = WorkloadStore(home.workloads)
     for made in small_workloads() if workloads is None else workloads:
         store.add(write(made))
