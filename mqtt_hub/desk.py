@@ -34,7 +34,6 @@ PATTERNS_MAX = 8
 PEERS_MAX = 128
 PENDING_MAX = 4  # a validator asks again when it has judged these
 WORKLOADS_MAX = 128
-SESSIONS_MAX = 16
 GATHER_S = 0.3  # a workload asked for by several nodes within this time is sent once
 CHUNKS_PER_TICK_MAX = 16  # of workloads, 768 KiB: the queues of slow readers keep up, whoever asks however often
 
@@ -109,7 +108,7 @@ class Desk:
             reason="welcome",
             session=greeting.session,
             receipts=tuple(
-                self._ledger.receipt(node, session) for session in self._ledger.sessions(node)[:SESSIONS_MAX]
+                receipt for session in greeting.earlier if (receipt := self._ledger.receipt(node, session)).highest
             ),
             peers=self._registry.peers(but=node)[:PEERS_MAX],
             best=queries.best_components(self._db, hello.kinds, limit=BEST_MAX),

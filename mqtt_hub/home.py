@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mqtt_hub.bounds import HubLimits
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.protocol.errors import ConfigurationError
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, NAME
@@ -52,7 +53,7 @@ tls_client_ca = {tls_client_ca}      # clients must show a certificate of this a
 websocket_port = {websocket_port}      # MQTT over WebSocket (over TLS with tls = true) for browsers; 0: none
 unix_socket = {unix_socket}        # MQTT over a Unix socket of this path, for this user's programs; empty: none
 
-[limits]                # bounds of the embedded broker: docs/broker.md lists them all with their defaults
+[limits]                # bounds: docs/broker.md and docs/delivery.md list them all with their defaults
 """
 
 
@@ -72,6 +73,7 @@ class Config:
     websocket_port: int = 0
     unix_socket: str = ""
     limits: Limits = field(default_factory=Limits)
+    bounds: HubLimits = field(default_factory=HubLimits)
 
     @property
     def own_host(self) -> str:
@@ -206,8 +208,9 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-_SETTINGS = {item.name: type(item.default) for item in fields(Config) if item.name != "limits"}
-_LIMITS = {item.name: type(item.default) for item in fields(Limits)}
+_SETTINGS = {item.name: type(item.default) for item in fields(Config) if item.name not in ("limits", "bounds")}
+_BROKERS = {item.name: type(item.default) for item in fields(Limits)}
+_HUBS = {item.name: type(item.default) for item in fields(HubLimits)}
 
 
 def _checked(values: dict[str, Any], path: Path) -> Config:
@@ -215,9 +218,10 @@ def _checked(values: dict[str, Any], path: Path) -> Config:
     if type(bounds) is not dict:
         raise ConfigurationError(f"{path}: limits must be a table, got {bounds!r}", hint="write [limits] above them")
     _check_types(values, _SETTINGS, path)
-    _check_types(bounds, _LIMITS, path, "limits.")
+    _check_types(bounds, _BROKERS | _HUBS, path, "limits.")
+    hubs = {name: bounds.pop(name) for name in _HUBS.keys() & bounds.keys()}
     try:
-        config = Config(**values, limits=Limits(**bounds))
+        config = Config(**values, limits=Limits(**bounds), bounds=HubLimits(**hubs))
     except ValueError as error:
         raise ConfigurationError(f"{path}: limits.{error}") from error
     if not 0 <= config.port <= 65535:

@@ -27,6 +27,8 @@ def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes 
         return
     messages, components = report["messages"], report["components"]
     click.echo(f"hub {report['state']}, up {report['uptime_s']:.0f} s, port {report['port']}")
+    if report["reason"]:
+        click.echo(f"! nothing is acknowledged: {plain(report['reason'])}")
     for name, specialization in report["connected_nodes"].items():
         click.echo(f"  {name:<24} {plain(specialization)}")
     if report["connected"] > len(report["connected_nodes"]):
