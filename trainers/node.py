@@ -114,6 +114,10 @@ class Node:
         """The session of this start; the hub's word once `ready`."""
         return self._courier.session
 
+    def pending(self) -> int:
+        """Return how many messages have no receipt yet; raises `OutboxError`."""
+        return self._courier.pending()
+
     @property
     def dropped(self) -> int:
         """How many messages of telemetry were dropped."""
