@@ -7,6 +7,7 @@
     workload  add list                    what the fleet searches for
     doctor                                what is wrong, and what to do about it
     cert   server client                  TLS with a private authority
+    archive  verify backup prune          check it, copy it, make it smaller
     spawn  demo                           many nodes; the whole thing in a minute
     browse                                the archive in Datasette
     broker --open                         just the embedded broker, for trying it with any client
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import click
 
+from mqtt_hub.cli import archive as archive_commands
 from mqtt_hub.cli import browse, cert, doctor, look, nodes, run
 from mqtt_hub.cli import home as home_commands
 from mqtt_hub.cli import workloads as workload_commands
@@ -36,6 +38,7 @@ main.add_command(home_commands.init)
 main.add_command(nodes.node)
 main.add_command(workload_commands.workload)
 main.add_command(cert.cert)
+main.add_command(archive_commands.archive)
 main.add_command(run.serve)
 main.add_command(run.broker)
 main.add_command(run.spawn)

@@ -28,6 +28,8 @@ from pathlib import Path
 
 from parts import Fleet, Part, until
 
+from mqtt_hub.archive.verify import verify
+
 VICTIMS = {"trainer": 4, "hub": 4, "validator": 1, "all": 1}  # and how often, of 10
 AT_WORK_SHARE = 0.75  # of the kills wait until something was archived since the last; the others come as they come
 DRAINS_MAX = 5
@@ -165,7 +167,7 @@ def main() -> int:
             accounts = [account(fleet, node) for node in fleet.nodes]
         finally:
             fleet.close()
-        verdict = verify(fleet)
+        verdict = checked(fleet)
     report: dict[str, object] = {
         "kills": dict(sorted(by_victim.items())),
         "accepted": sum(line.accepted for line in accounts),
@@ -183,9 +185,10 @@ def main() -> int:
     return 0 if not report["lost"] and not report["doubled"] and verdict == "ok" else 1
 
 
-def verify(fleet: Fleet) -> str:
-    """Return what the archive's own check says of it."""
-    return str(archive_rows(fleet, "PRAGMA integrity_check(1)")[0][0])
+def checked(fleet: Fleet) -> str:
+    """Return what the archive's own check says of it: ok, or the first fault."""
+    report = verify(fleet.home.archive_path)
+    return "ok" if report.ok else str(report.faults[0])
 
 
 if __name__ == "__main__":

@@ -19,8 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 from mqtt_hub.cli.home import create_home
 from mqtt_hub.home import Config, Home
 from mqtt_hub.spawn import NodePlan, enlist
@@ -31,6 +29,8 @@ from trainers.workloads.format import halves, workload, write
 
 __all__ = ["Fleet", "Part", "until"]
 
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 DEADLINE_S = 60.0
 KIND_OF_WORK = "memory_management"
 

@@ -1,0 +1,76 @@
+"""What the archive knows, made again from its messages: the proof that its tables say no more and no less.
+
+::
+
+    archive.messages in their order ──▶ the writer's own projections ──▶ main: patterns, code, components, …
+
+States that time or a quorum has decided (verdicts, ends of collaborations) are not made here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from mqtt_hub.archive.bulk import insert_rows
+from mqtt_hub.archive.projections import PATTERNS, PROJECTIONS, pattern_row
+from mqtt_hub.intake import Accepted
+from mqtt_hub.protocol.codec import decode
+from mqtt_hub.protocol.errors import ProtocolError
+from mqtt_hub.protocol.table import MessageType
+
+__all__ = ["COMPARED", "replay"]
+
+# What is compared, of main and of archive: the first column names the row. Ids that only count rows are left out.
+COMPARED: dict[str, str] = {
+    "patterns": (
+        "SELECT message, node, kind, function, expression, unit, gain, uses, workload, component FROM {db}.patterns"
+    ),
+    "code": "SELECT message, node, kind, component, source, authors, parents, claims FROM {db}.code",
+    "components": (
+        "SELECT id, message, node, kind, source, c_source, target, claims, submitted_at FROM {db}.components"
+    ),
+    "component_authors": "SELECT component, author FROM {db}.component_authors",
+    "lineage": "SELECT component, parent, kind, node FROM {db}.lineage",
+    "test_results": (
+        "SELECT message, node, component, submitter, verdict, reason, digest, tests, judged_at FROM {db}.test_results"
+    ),
+    "hidden_scores": (
+        "SELECT t.message, s.component, s.workload, s.workload_id, s.metric, s.capacity, s.requests, s.value, s.bound,"
+        " s.best_baseline, s.best_baseline_value, s.picked, s.picked_value, s.baselines, s.programs"
+        " FROM {db}.hidden_scores s JOIN {db}.test_results t ON t.id = s.test_result"
+    ),
+    "collaborations": (
+        "SELECT id, message, requester, kind, workload, wanted, evaluations, gap, requested_at, expires_at"
+        " FROM {db}.collaborations"
+    ),
+    "collaboration_answers": (
+        "SELECT message, collaboration, helper, status, reason, evaluations, component, answered_at"
+        " FROM {db}.collaboration_answers"
+    ),
+}
+
+_TYPES = sorted({MessageType.PATTERN_SHARE, *PROJECTIONS})
+
+
+def replay(db: sqlite3.Connection) -> Iterator[str]:
+    """Fill main from archive.messages; yields what cannot be replayed. Raises sqlite3.Error."""
+    db.execute("INSERT INTO main.nodes SELECT * FROM archive.nodes")
+    rows = db.execute(
+        "SELECT id, node, coalesce(scope, ''), received_at, type, payload FROM archive.messages"  # noqa: S608 — marks
+        f" WHERE type IN ({', '.join('?' * len(_TYPES))}) ORDER BY id",
+        [type_.value for type_ in _TYPES],
+    )
+    for id_, node, scope, received_at, type_, payload in rows:
+        try:
+            message = decode(payload.encode())
+        except (ProtocolError, AttributeError) as error:
+            yield f"message {id_} does not follow the protocol: {error}"
+            continue
+        if message.type.value != type_:
+            continue  # told by its envelope
+        entry = Accepted(message, scope, payload.encode(), received_at)
+        if message.type is MessageType.PATTERN_SHARE:
+            insert_rows(db, PATTERNS, [pattern_row(id_, node, entry)])
+        else:
+            PROJECTIONS[message.type](db, id_, node, entry)
