@@ -233,7 +233,7 @@ class Node:
         self._client.disconnect()
         self._client.loop_stop()
         self._will_session = self._courier.session
-        self._client.will_set(*self._status("lost"), qos=1, retain=True)
+        self._client = self._new_client()  # one that is started twice keeps its first pair of sockets open for ever
         self.start()
 
     def _on_connect(
