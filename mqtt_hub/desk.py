@@ -8,6 +8,7 @@ hub's status is archived without its numbers: they are the archive's own.
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,7 @@ from mqtt_hub.intake import Accepted
 from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync, WorkloadChunk
 from mqtt_hub.protocol.codec import Message, encode, scope_of, stamp, to_json
-from mqtt_hub.protocol.errors import ProtocolError
+from mqtt_hub.protocol.errors import ArchiveError, MqttHubError, ProtocolError
 from mqtt_hub.protocol.table import BROKER, HUB, TABLE, MessageType
 from mqtt_hub.protocol.topics import build
 from mqtt_hub.registry import Registry
@@ -97,12 +98,23 @@ class Desk:
         receipt = Receipt(self._ledger.receipt(*key), tuple(rejected))
         self._send(MessageType.RECEIPT, receipt, recipient=key[0])
 
-    def answer(self, greeting: Greeting) -> TrainingSync:
-        """Return the TRAINING_SYNC for a HELLO; reads the archive, so call it in the archive's thread."""
+    def answers(self, greetings: list[Greeting]) -> list[TrainingSync | MqttHubError]:
+        """Return the TRAINING_SYNC for each HELLO; reads archive and files, so call it in the archive's thread."""
+        self._workloads.refresh()
+        return [self._answer(greeting) for greeting in greetings]
+
+    def _answer(self, greeting: Greeting) -> TrainingSync | MqttHubError:
+        try:
+            return self._sync(greeting)
+        except sqlite3.Error as error:
+            return ArchiveError(str(error))
+        except MqttHubError as error:
+            return error
+
+    def _sync(self, greeting: Greeting) -> TrainingSync:
         hello, node = greeting.hello.message.body, greeting.hello.message.sender
         if greeting.refused:
             return TrainingSync(accepted=False, reason=greeting.refused, session=0)
-        self._workloads.refresh()
         return TrainingSync(
             accepted=True,
             reason="welcome",

@@ -30,7 +30,7 @@ from mqtt_hub.accounts import AccountBook, Accounts
 from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import explain, open_archive
 from mqtt_hub.archive.writer import ArchiveWriter
-from mqtt_hub.batch import Arrival, Sorter, Work
+from mqtt_hub.batch import Arrival, Greeting, Sorter, Work
 from mqtt_hub.broker import Delivery
 from mqtt_hub.desk import Desk
 from mqtt_hub.home import Config, Home
@@ -53,6 +53,7 @@ STATUS_EVERY_S = 2.0
 RECEIPTS_GATHER_S = 0.02  # a receipt covers all that was committed meanwhile: each is a message and a row itself
 DRAIN_S_MAX = 5.0  # for what is still coming in when the hub is told to stop
 
+HELLOS_AT_ONCE_MAX = 64  # answered in one turn of the archive's thread
 SESSIONS_MAX = 16  # of a node, whose receipts its TRAINING_SYNC carries
 
 _log = logging.getLogger("mqtt_hub.hub")
@@ -233,22 +234,25 @@ class CollaborativeKernelHub:
         for delivery in work.deliveries:
             delivery.acknowledge()
         self._tally.add(work.rows, self._clock())
-        first = self._desk.owe_receipts(work.receipts)
+        owed = self._desk.owe_receipts(work.receipts)
         if self._stopping:
             self._desk.send_receipts()
-        elif first:
+        elif owed:
             asyncio.get_running_loop().call_later(RECEIPTS_GATHER_S, self._send_receipts)
-        for greeting in work.hellos:
-            node = greeting.hello.message.sender
-            earlier = await self._persist(partial(queries.newest_sessions, self._db, node, limit=SESSIONS_MAX))
-            await self._recall((node, session) for session in earlier)
-            known = replace(greeting, earlier=tuple(earlier))
-            try:
-                sync = await self._in_thread(self._desk.answer, known)
-            except MqttHubError as error:  # the node says HELLO again until it is answered
-                _log.error("no answer to the HELLO of %s: %s", node, error)
+        for first in range(0, len(work.hellos), HELLOS_AT_ONCE_MAX):
+            await self._welcome(work.hellos[first : first + HELLOS_AT_ONCE_MAX])
+
+    async def _welcome(self, hellos: list[Greeting]) -> None:
+        """Answer some HELLOs together: when a fleet comes back at once, each turn of the thread would be a wait."""
+        names = {greeting.hello.message.sender for greeting in hellos}
+        earlier = await self._persist(partial(queries.newest_sessions, self._db, names, limit=SESSIONS_MAX))
+        await self._recall((name, session) for name, sessions in earlier.items() for session in sessions)
+        known = [replace(greeting, earlier=tuple(earlier[greeting.hello.message.sender])) for greeting in hellos]
+        for greeting, sync in zip(known, await self._in_thread(self._desk.answers, known), strict=True):
+            if isinstance(sync, MqttHubError):  # the node says HELLO again until it is answered
+                _log.error("no answer to the HELLO of %s: %s", greeting.hello.message.sender, sync)
             else:
-                self._desk.greet(known, sync)
+                self._desk.greet(greeting, sync)
 
     def _send_receipts(self) -> None:
         self._desk.send_receipts()

@@ -80,14 +80,13 @@ def session_progress(db: Database, sessions: Iterable[tuple[str, int]]) -> list[
     return progress
 
 
-def newest_sessions(db: Database, node: str, *, limit: int) -> list[int]:
-    """Return the last sessions of a node, newest first."""
-    rows = db.execute(
+def newest_sessions(db: Database, nodes: Iterable[str], *, limit: int) -> dict[str, list[int]]:
+    """Return the last sessions of each of these nodes, newest first."""
+    sql = (
         "SELECT s.session FROM sessions s JOIN nodes n ON n.id = s.node WHERE n.name = ?"
-        " ORDER BY s.session DESC LIMIT ?",
-        (node, limit),
+        " ORDER BY s.session DESC LIMIT ?"
     )
-    return [session for (session,) in rows]
+    return {node: [session for (session,) in db.execute(sql, (node, limit))] for node in nodes}
 
 
 def rejected_kept(db: Database) -> list[tuple[str, int, int]]:

@@ -157,9 +157,8 @@ def test_a_restart_learns_of_every_session_that_has_a_message_with_and_without_a
         ("b", 6, 0, set()),
         ("nobody", 1, 0, set()),
     ]
-    assert queries.newest_sessions(archive.db, "a", limit=16) == [2, 1]
-    assert queries.newest_sessions(archive.db, "a", limit=1) == [2]
-    assert queries.newest_sessions(archive.db, "nobody", limit=16) == []
+    assert queries.newest_sessions(archive.db, ["a", "nobody"], limit=16) == {"a": [2, 1], "nobody": []}
+    assert queries.newest_sessions(archive.db, ["a"], limit=1) == {"a": [2]}
 
 
 def test_what_is_kept_of_the_rejected_and_what_was_beyond_is_told_by_node(archive: Archive) -> None:
