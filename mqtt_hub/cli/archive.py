@@ -98,6 +98,8 @@ def prune(older_than: int | None, max_size: int | None, shrink: bool, home: Home
     if older_than is None and max_size is None and not shrink:
         raise click.UsageError("say what may go: --older-than AGE, --max-size SIZE or both; --shrink for the file")
     done = prune_archive(home.archive_path, now_s=time.time(), older_than_s=older_than, bytes_max=max_size)
+    for index in home.path.glob("search.db*"):  # of `mqtt-hub browse`: made again without what is gone
+        index.unlink(missing_ok=True)
     if shrink:
         with home.locked():
             shrink_archive(home.archive_path)
