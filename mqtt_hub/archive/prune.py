@@ -6,7 +6,8 @@
     a request     COLLABORATION_REQUEST and its answers
     the rest      one message each; rejected ones too
 
-    never         the ancestry of an accepted or pending component; a request that is open; what is not gapless yet
+    never         the ancestry of an accepted or pending component; the patterns that nodes are greeted with;
+                  a request that is open; what is not gapless yet
     left behind   the keys, as ranges in `pruned`: no gap is unexplained, no key is new again
 
 A unit goes when its newest message is old. Each transaction takes some whole units, so that the hub waits little and
@@ -37,6 +38,9 @@ CREATE TEMP TABLE kept AS
         SELECT id FROM components WHERE verdict IN ('accepted', 'pending')
         UNION SELECT l.parent FROM line JOIN lineage l ON l.component = line.id
     ) SELECT id FROM line;
+CREATE TEMP TABLE evidence AS
+    SELECT min(p.id) AS id FROM patterns p JOIN best_patterns b USING (kind, function, expression)
+    WHERE abs(p.gain - b.gain) <= 1e-9 * abs(b.gain) GROUP BY kind, function, expression;
 CREATE TEMP TABLE units AS
     SELECT m.id AS message, m.received_at AS at,
         CASE WHEN m.type IN ('CODE_SHARE', 'OS_COMPONENT_SHARE', 'TEST_RESULT')
@@ -44,11 +48,11 @@ CREATE TEMP TABLE units AS
              WHEN m.type IN ('COLLABORATION_REQUEST', 'COLLABORATION_RESPONSE') AND m.correlation_id IS NOT NULL
                 THEN 'request ' || m.correlation_id
              ELSE 'message ' || m.id END AS unit,
-        m.seq IS NOT NULL AND m.seq > coalesce(s.upto, 0) AS unsettled
+        (m.seq IS NOT NULL AND m.seq > coalesce(s.upto, 0)) OR m.id IN (SELECT id FROM evidence) AS needed
     FROM messages m LEFT JOIN sessions s ON s.node = m.node AND s.session = m.session;
 CREATE TEMP TABLE doomed AS
     SELECT unit, max(at) AS at FROM units GROUP BY unit
-    HAVING NOT max(unsettled)
+    HAVING NOT max(needed)
         AND NOT (unit LIKE 'program %' AND substr(unit, 9) IN (SELECT id FROM kept))
         AND NOT (unit LIKE 'request %'
                  AND substr(unit, 9) IN (SELECT id FROM collaborations WHERE state IN ('open', 'accepted')));
@@ -119,7 +123,7 @@ def _cutoffs(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _prune_before(connection: sqlite3.Connection, cutoff: str, now: str, done: Pruned) -> None:
-    for table in ("kept", "units", "doomed"):
+    for table in ("kept", "evidence", "units", "doomed"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
     connection.executescript(_UNITS)
     units = [unit for (unit,) in connection.execute("SELECT unit FROM doomed WHERE at < ? ORDER BY at", (cutoff,))]
@@ -147,7 +151,7 @@ def _take_out(connection: sqlite3.Connection, units: Sequence[str], now: str) ->
             "DELETE FROM hidden_scores WHERE test_result IN"
             " (SELECT id FROM test_results WHERE message IN (SELECT id FROM going))"
         )
-        for table in ("patterns", "code", "test_results", "collaboration_answers"):
+        for table in ("code", "test_results", "collaboration_answers"):
             connection.execute(f"DELETE FROM {table} WHERE message IN (SELECT id FROM going)")  # noqa: S608 — names above
         count = connection.execute("DELETE FROM messages WHERE id IN (SELECT id FROM going)").rowcount
         connection.execute("DROP TABLE temp.going")

@@ -2,7 +2,7 @@
 
 ::
 
-    archive.messages in their order ──▶ the writer's own projections ──▶ main: patterns, code, components, …
+    archive.messages in their order ──▶ the writer's own projections ──▶ main: best_patterns, code, components, …
 
 States that time or a quorum has decided (verdicts, ends of collaborations) are not made here.
 """
@@ -12,9 +12,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from mqtt_hub.archive.bulk import insert_rows
-from mqtt_hub.archive.projections import PATTERNS, PROJECTIONS, pattern_row
+from mqtt_hub.archive.projections import PROJECTIONS, keep_best_patterns
 from mqtt_hub.intake import Accepted
+from mqtt_hub.protocol.bodies import PatternShare
 from mqtt_hub.protocol.codec import decode
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.table import MessageType
@@ -23,8 +23,12 @@ __all__ = ["COMPARED", "replay"]
 
 # What is compared, of main and of archive: the first column names the row. Ids that only count rows are left out.
 COMPARED: dict[str, str] = {
-    "patterns": (
-        "SELECT message, node, kind, function, expression, unit, gain, uses, workload, component FROM {db}.patterns"
+    # Of equal gains at the bound, `BEST_PATTERNS_MAX`, either may have stayed.
+    "best_patterns": (
+        "SELECT b.kind || ': ' || b.function || ': ' || b.expression, b.unit, printf('%.12g', b.gain), b.uses,"
+        " b.workload, b.component FROM {db}.best_patterns b"
+        " JOIN (SELECT kind, count(*) AS kept, min(gain) AS least FROM {db}.best_patterns GROUP BY kind) o USING (kind)"
+        " WHERE o.kept < 64 OR b.gain > o.least"
     ),
     "code": "SELECT message, node, kind, component, source, authors, parents, claims FROM {db}.code",
     "components": (
@@ -51,6 +55,7 @@ COMPARED: dict[str, str] = {
 }
 
 _TYPES = sorted({MessageType.PATTERN_SHARE, *PROJECTIONS})
+_PATTERNS_A_STEP = 1_000
 
 
 def replay(db: sqlite3.Connection) -> Iterator[str]:
@@ -61,6 +66,7 @@ def replay(db: sqlite3.Connection) -> Iterator[str]:
         f" WHERE type IN ({', '.join('?' * len(_TYPES))}) ORDER BY id",
         [type_.value for type_ in _TYPES],
     )
+    patterns: list[PatternShare] = []
     for id_, node, scope, received_at, type_, payload in rows:
         try:
             message = decode(payload.encode())
@@ -70,7 +76,11 @@ def replay(db: sqlite3.Connection) -> Iterator[str]:
         if message.type.value != type_:
             continue  # told by its envelope
         entry = Accepted(message, scope, payload.encode(), received_at)
-        if message.type is MessageType.PATTERN_SHARE:
-            insert_rows(db, PATTERNS, [pattern_row(id_, node, entry)])
-        else:
+        if message.type is not MessageType.PATTERN_SHARE:
             PROJECTIONS[message.type](db, id_, node, entry)
+            continue
+        patterns.append(message.body)
+        if len(patterns) == _PATTERNS_A_STEP:
+            keep_best_patterns(db, patterns)
+            patterns.clear()
+    keep_best_patterns(db, patterns)

@@ -9,7 +9,7 @@
     sessions      messages belong to sessions that were granted
     gaps          up to where a session is committed, every seq is there, or was pruned
     envelopes     each message's bytes say what its columns say
-    knowledge     patterns, code, components, results, collaborations: replayed from the messages, and compared
+    knowledge     best patterns, code, components, results, collaborations: replayed from the messages, compared
     verdicts      every verdict has the validators' results behind it
     states        every collaboration's state has the answers behind it
 

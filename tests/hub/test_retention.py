@@ -89,12 +89,12 @@ def test_the_ancestry_of_what_was_accepted_stays_however_old_and_the_rest_goes(s
     line = story.archive.rows("SELECT * FROM lineage_of_accepted")
     board = story.archive.rows("SELECT * FROM leaderboard")
     done = prune(story.path, now_s=NOW_S, older_than_s=30 * DAY_S)
-    assert done.messages == 3 + 4
+    assert done.messages == 3 + 3
     assert story.archive.rows("SELECT * FROM lineage_of_accepted") == line
     assert story.archive.rows("SELECT * FROM leaderboard") == board
     assert story.components() == {digest(3)}
     assert story.archive.rows("SELECT component FROM code ORDER BY message") == [(digest(1),), (digest(2),)]
-    assert story.archive.count("patterns") == 0
+    assert story.archive.count("patterns") == 1, "nodes are greeted with it"
     story.check()
 
 
@@ -125,9 +125,9 @@ def test_what_waits_for_a_verdict_or_an_answer_stays(story: Story) -> None:
 
 
 def test_what_is_not_gapless_yet_stays(story: Story) -> None:
-    story.add(PATTERN, A, 90)
+    story.add(CODE, A, 90, source=source(1))
     story.seqs[A] += 1  # one that has not come
-    story.add(PATTERN, A, 90)
+    story.add(CODE, A, 90, source=source(2))
     story.archive.writer.advance({(A, 1): 1})
     prune(story.path, now_s=NOW_S, older_than_s=30 * DAY_S)
     assert story.archive.rows("SELECT seq FROM messages WHERE seq") == [(3,)]
@@ -136,8 +136,8 @@ def test_what_is_not_gapless_yet_stays(story: Story) -> None:
 
 
 def test_keys_that_went_are_kept_as_few_ranges_and_are_not_new_again(story: Story) -> None:
-    for days in (90, 90, 40, 90, 90):
-        story.add(PATTERN, A, days)
+    for number, days in enumerate((90, 90, 40, 90, 90)):
+        story.add(CODE, A, days, source=source(number))
     story.reject(A, 90, b"keyed", keyed=True)
     story.reject(A, 90, b"without a key", keyed=False)
     story.reject(A, 10, b"new", keyed=False)
@@ -187,6 +187,16 @@ def test_whatever_was_said_and_whenever_what_is_left_is_sound(
     story.archive.db.close()
 
 
+def test_the_patterns_that_nodes_are_greeted_with_keep_their_evidence(story: Story) -> None:
+    for number in range(3):
+        story.add(PATTERN, A, 90, expression="same", gain=0.5 + number / 10)
+    story.add(PATTERN, B, 80, expression="same", gain=0.7)
+    story.settle()
+    prune(story.path, now_s=NOW_S, older_than_s=30 * DAY_S)
+    assert story.archive.rows("SELECT seq FROM messages WHERE seq") == [(3,)], "the first with the best gain"
+    story.check()
+
+
 def test_towards_a_size_the_oldest_goes_first_and_no_more_than_must(story: Story) -> None:
     for number in range(400):
         story.add(CODE, A, 90 - number / 10, source=source(number) + "x" * 2000)
@@ -211,18 +221,18 @@ def test_a_hub_goes_on_beside_it_and_knows_pruned_keys_as_duplicates(tmp_path: P
     with hub_on(home) as running, RawClient(running, A) as a:
         a.greet()
         for seq in range(1, 41):
-            a.say(PATTERN, seq=seq)
+            a.say(CODE, seq=seq, source=source(seq))
         a.receipt(40)
         running.until(lambda _: running.rows("SELECT upto FROM sessions WHERE upto = 40"))
         done = CliRunner().invoke(main, ["archive", "prune", "--older-than", "0s", "--home", str(home.path)])
         assert done.exit_code == 0, done.output
         assert running.rows("SELECT first, last FROM pruned") == [(1, 40)]
-        a.say(PATTERN, seq=41)
+        a.say(CODE, seq=41)
         a.receipt(41)
     with hub_on(home) as running, RawClient(running, A) as a:
         (receipt,) = a.greet().receipts
         assert (receipt.upto, receipt.highest) == (41, 41)
-        a.say(PATTERN, seq=7)
+        a.say(CODE, seq=7, source=source(7))
         assert a.receipt(41).committed == SessionReceipt(1, 41, 41)
         assert running.rows("SELECT seq FROM messages WHERE seq") == [(41,)]
     assert verify(home.archive_path).faults == []

@@ -96,13 +96,13 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "an index is noise": ("file", spoil_a_page_of("idx_messages_type")),
     "an index is gone": ("schema", change("DROP INDEX idx_messages_node_session_seq")),
     "a view is gone": ("schema", change("DROP VIEW leaderboard")),
-    "a table has another column": ("schema", change("ALTER TABLE patterns ADD COLUMN mood TEXT")),
+    "a table has another column": ("schema", change("ALTER TABLE code ADD COLUMN mood TEXT")),
     "somebody's trigger": (
         "schema",
-        change("CREATE TRIGGER t AFTER INSERT ON patterns BEGIN DELETE FROM patterns; END"),
+        change("CREATE TRIGGER t AFTER INSERT ON code BEGIN DELETE FROM code; END"),
     ),
     "a node is gone": ("references", change("DELETE FROM nodes WHERE name = :b")),
-    "a pattern's message is gone": ("references", change("DELETE FROM messages WHERE type = 'PATTERN_SHARE'")),
+    "a program's message is gone": ("references", change("DELETE FROM messages WHERE type = 'CODE_SHARE'")),
     "lineage of nobody": ("references", change("UPDATE lineage SET node = 99")),
     "a key twice": (
         "keys",
@@ -127,7 +127,12 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "another sender": ("envelopes", change("UPDATE messages SET payload = replace(payload, :a, 'AI_Node_7')")),
     "another type": ("envelopes", change("UPDATE messages SET type = 'LOG' WHERE type = 'PATTERN_SHARE'")),
     "no JSON": ("envelopes", change("UPDATE messages SET payload = 'x' WHERE type = 'PATTERN_SHARE'")),
-    "a gain is larger than was said": ("knowledge", change("UPDATE patterns SET gain = 99")),
+    "a gain is larger than was said": ("knowledge", change("UPDATE best_patterns SET gain = 99")),
+    "a best pattern that nobody has told": (
+        "knowledge",
+        change("INSERT INTO best_patterns (kind, function, expression, gain) VALUES ('k', 'f', 'x', 1)"),
+    ),
+    "a best pattern is forgotten": ("knowledge", change("DELETE FROM best_patterns")),
     "a component has another source": ("knowledge", change("UPDATE components SET source = 'better'")),
     "a parent is denied": ("knowledge", change("DELETE FROM lineage WHERE component = :c3")),
     "a parent is made up": (
@@ -195,7 +200,7 @@ def test_many_faults_of_one_kind_are_told_up_to_a_bound(tmp_path: Path) -> None:
     archive.commit(
         hello(A, session=1), *(accepted(MessageType.PATTERN_SHARE, A, session=1, seq=n) for n in range(1, 301))
     )
-    archive.db.execute("UPDATE patterns SET gain = 99")
+    archive.db.execute("UPDATE messages SET sent_at = 'never'")
     archive.db.close()
     report = verify(tmp_path / "archive.db")
     assert len(report.faults) == 101
@@ -219,10 +224,10 @@ def test_the_command_says_ok_or_names_the_faults_and_ends_with_5(tmp_path: Path,
         return done.exit_code, done.output
 
     assert run() == (0, "13 messages, 2 rejected, 0 pruned\nok\n")
-    change("UPDATE patterns SET gain = 99")(home.archive_path)
+    change("UPDATE best_patterns SET gain = 99")(home.archive_path)
     code, output = run()
     assert code == 5
-    assert "! knowledge: patterns: message 4 is not what its message says\n1 faults\n" in output
+    assert "! knowledge: best_patterns: page_replacement: on_hit is not what its message says\n1 faults\n" in output
     code, output = run("--json")
     assert code == 5
     assert '"ok":false' in output
