@@ -86,18 +86,15 @@ class Sorter:
         )
         return delivery, entry
 
-    def unknown_sessions(self, arrivals: Iterable[Arrival]) -> set[tuple[str, int]]:
-        """Return the agreed sessions among them of which the ledger knows nothing: the archive may."""
-        ledger, registry, unknown = self._ledger, self._registry, set()
-        for _delivery, entry in arrivals:
-            if isinstance(entry, Accepted):
-                message = entry.message
-                sender, session, seq = message.sender, message.session, message.seq
-            else:
-                sender, session, seq = entry.sender, entry.session or 0, entry.seq
-            if seq is not None and not ledger.knows(sender, session) and 0 < session <= registry.session(sender):
-                unknown.add((sender, session))
-        return unknown
+    def sessions(self, arrivals: Iterable[Arrival]) -> set[Key]:
+        """Return the agreed sessions whose seqs are among them: the ledger has to know these before `sort`."""
+        keys = {
+            (entry.message.sender, entry.message.session)
+            if isinstance(entry, Accepted)
+            else (entry.sender, entry.session or 0)
+            for _delivery, entry in arrivals
+        }
+        return {(name, session) for name, session in keys if 0 < session <= self._registry.session(name)}
 
     def sort(self, arrivals: Iterable[Arrival], own: Iterable[Accepted]) -> Work:
         """Return the work of one batch: what others sent, and what the hub itself sent since the last."""

@@ -18,7 +18,6 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -33,6 +32,7 @@ from mqtt_hub.archive.writer import ArchiveWriter
 from mqtt_hub.batch import Arrival, Greeting, Sorter, Work
 from mqtt_hub.broker import Delivery
 from mqtt_hub.desk import Desk
+from mqtt_hub.fair import FairQueue
 from mqtt_hub.home import Config, Home
 from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.codec import stamp
@@ -47,6 +47,8 @@ from mqtt_hub.workload_store import WorkloadStore
 __all__ = ["CollaborativeKernelHub"]
 
 BATCH_MESSAGES_MAX = 1_000
+BATCH_MESSAGES_MIN = 64
+BATCH_S = 0.05  # what a full batch is to take; on a slow machine it is smaller, so that nobody waits long for it
 RETRY_S_MAX = 2.0
 TICK_S = 0.25
 STATUS_EVERY_S = 2.0
@@ -100,7 +102,8 @@ class CollaborativeKernelHub:
             prefix=config.prefix,
             clock=clock,
         )
-        self._incoming: deque[Arrival] = deque()
+        self._incoming: FairQueue[Arrival] = FairQueue()
+        self._batch_messages_max = BATCH_MESSAGES_MAX
         self._stamped: tuple[int, str] = (0, "")  # the last millisecond, written out
         self._wake = asyncio.Event()
         self._started_at = clock()
@@ -171,7 +174,7 @@ class CollaborativeKernelHub:
         self._desk.tell_broker_status({"counters": status["broker"], "limits": limits})
 
     def _deliver(self, delivery: Delivery) -> None:
-        self._incoming.append(self._sorter.read(delivery, self._now()))
+        self._incoming.put(delivery.sender, self._sorter.read(delivery, self._now()))
         self._wake.set()
 
     def _now(self) -> str:
@@ -187,12 +190,18 @@ class CollaborativeKernelHub:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._incoming or self._desk.sent:
-                    count, take = min(len(self._incoming), BATCH_MESSAGES_MAX), self._incoming.popleft
-                    arrivals = [take() for _ in range(count)]
-                    await self._recall(self._sorter.unknown_sessions(arrivals))
+                    arrivals = self._incoming.take(self._batch_messages_max)
+                    await self._recall(self._sorter.sessions(arrivals))
                     work = self._sorter.sort(arrivals, self._desk.take_sent())
+                    began_s = asyncio.get_running_loop().time()
                     await self._persist(self._writer.commit, work.rows)
+                    self._size_batches(len(work.rows), asyncio.get_running_loop().time() - began_s)
                     await self._settle(work)
+
+    def _size_batches(self, rows: int, took_s: float) -> None:
+        if rows >= BATCH_MESSAGES_MIN and took_s > 0:
+            fitting = int(rows * BATCH_S / took_s)
+            self._batch_messages_max = max(BATCH_MESSAGES_MIN, min(BATCH_MESSAGES_MAX, fitting))
 
     async def _recall(self, sessions: Iterable[tuple[str, int]]) -> None:
         """Take up sessions of which the ledger knows nothing (since the start, or any more) from the archive."""

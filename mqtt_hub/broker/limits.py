@@ -103,7 +103,7 @@ class Limits:
     unacknowledged_bytes_max: int = 8 * _MIB
     unacknowledged_total_max: int = 20_000
     unacknowledged_total_bytes_max: int = 64 * _MIB
-    publish_messages_per_s_max: float = 1_000.0
+    publish_messages_per_s_max: float = 200.0
     publish_burst_messages_max: int = 2_000
     decisions_per_session_max: int = 4_096
     routes_max: int = 8_192
