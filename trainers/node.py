@@ -30,14 +30,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from mqtt_hub.protocol.bodies import Body, Capabilities, Hello, Receipt, Status, TrainingSync
-from mqtt_hub.protocol.codec import Message, decode, encode, read_json, scope_of, stamp
+from mqtt_hub.protocol.codec import Message, decode, encode, scope_of, stamp
 from mqtt_hub.protocol.errors import AccessDeniedError, MqttHubError, ProtocolError
 from mqtt_hub.protocol.table import HUB, TABLE, MessageType
 from mqtt_hub.protocol.tls import Tls
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, build, parse, subscriptions
-from trainers.courier import WINDOW_MESSAGES, Courier
-from trainers.outbox import Outbox, Parcel
-from trainers.outbox_file import OutboxDamagedError, OutboxError, OutboxWaitError
+from trainers.courier import WINDOW_MESSAGES
+from trainers.mailroom import Mailroom
+from trainers.outbox_file import OutboxError, OutboxWaitError
 from trainers.telemetry import Telemetry, Word
 
 __all__ = ["Node", "NodeSettings"]
@@ -87,16 +87,12 @@ class Node:
         self.unheard = 0
         self._clock, self._have, self._stop = clock, have, stop
         self._telemetry = Telemetry()
-        self._waits = ""  # what the outbox waits for, said once
-        self._outbox_path = settings.home / "outbox.db"
-        outbox, aside = Outbox.begin(self._outbox_path)
-        self._courier = Courier(outbox, self._publish_parcel, clock)
-        self._tell_set_aside(aside)
+        self._mail = Mailroom(settings.home / "outbox.db", self._publish, clock, self.log)
         self._instance = secrets.token_hex(8)
         self._ready = threading.Event()
         self._failure: MqttHubError | None = None
         self._greeted_at = self._fed_at = 0.0
-        self._will_session = self._courier.session
+        self._will_session = self._mail.session
         self._client = self._new_client()
 
     def start(self) -> None:
@@ -112,11 +108,11 @@ class Node:
     @property
     def session(self) -> int:
         """The session of this start; the hub's word once `ready`."""
-        return self._courier.session
+        return self._mail.session
 
     def pending(self) -> int:
         """Return how many messages have no receipt yet; raises `OutboxError`."""
-        return self._courier.pending()
+        return self._mail.pending()
 
     @property
     def dropped(self) -> int:
@@ -125,17 +121,17 @@ class Node:
 
     def check(self) -> None:
         """Raise what ended this node: a wrong token, a refused HELLO. Retries and mends the rest; call it often."""
-        if isinstance(self._failure, OutboxDamagedError):
+        if self._mail.damaged:
             self._begin_anew()
         if self._failure is not None:
             raise self._failure
         self._send_telemetry()
-        if self._will_session != self._courier.session:
+        if self.ready and self._will_session != self._mail.session:
             self._renew_will()
         if self._client.is_connected() and not self.ready and self._since(self._greeted_at) > HELLO_EVERY_S:
             self.greet()
         if self.ready:
-            self._with_outbox(self._courier.resend_overdue)
+            self._mail.resend_overdue()
 
     def greet(self) -> None:
         """Say HELLO (again): the answer tells best components, workloads and, to a validator, what waits."""
@@ -168,18 +164,13 @@ class Node:
         message = self._message(type_, body, correlation_id, expires_at)
         while True:
             try:
-                self._courier.submit(message, recipient)
-            except OutboxWaitError as error:
-                self._tell_wait(error)
+                if self._mail.submit(message, recipient):
+                    return
+                self.check()
+            except OutboxWaitError:
                 self.check()
                 if self._stop.wait(WAIT_S):
                     raise
-            except OutboxDamagedError as error:
-                self._failure = error
-                self.check()
-            else:
-                self._tell_no_wait()
-                return
 
     def tell(self, type_: MessageType, body: Body, *, correlation_id: str = "") -> None:
         """Send what wants no receipt; telemetry waits its turn, and at its bound the oldest is dropped and counted."""
@@ -194,7 +185,7 @@ class Node:
         """Wait a while for the last receipts, say good-bye, disconnect. What has no receipt stays for next time."""
         deadline = time.monotonic() + patience_s
         with suppress(OutboxError):
-            while self.ready and self._courier.pending() and time.monotonic() < deadline:
+            while self.ready and self._mail.pending() and time.monotonic() < deadline:
                 self._send_telemetry()
                 time.sleep(0.02)
         if self._client.is_connected():
@@ -205,7 +196,7 @@ class Node:
                 self.log.warning("the hub did not hear the good-bye")
         self._client.disconnect()
         self._client.loop_stop()
-        self._courier.close()
+        self._mail.close()
 
     # -- below: the network's thread ---------------------------------------------------------------------------
 
@@ -232,7 +223,7 @@ class Node:
         """Connect again with a will of the granted session: one of an earlier session would count for nothing."""
         self._client.disconnect()
         self._client.loop_stop()
-        self._will_session = self._courier.session
+        self._will_session = self._mail.session
         self._client = self._new_client()  # one that is started twice keeps its first pair of sockets open for ever
         self.start()
 
@@ -263,7 +254,7 @@ class Node:
     ) -> None:
         was_ready = self.ready
         self._ready.clear()
-        self._courier.shut()
+        self._mail.shut()
         if was_ready and reason.is_failure:
             self.log.warning("connection lost, going on alone and trying again")
 
@@ -318,7 +309,7 @@ class Node:
         if not sync.accepted:
             self._failure = AccessDeniedError(f"the hub refused {self.settings.name}: {sync.reason}")
             return False
-        if not self._with_outbox(self._courier.open, sync.session, sync.receipts):
+        if not self._mail.open(sync.session, sync.receipts):
             return False  # HELLO is said again until the disk takes what the answer says
         if not self.ready:
             self._ready.set()
@@ -327,53 +318,19 @@ class Node:
         return True
 
     def _on_receipt(self, receipt: Receipt) -> None:
-        self._with_outbox(self._courier.receipt, receipt.committed)
+        self._mail.receipt(receipt.committed)
         for rejection in receipt.rejected:
             self.log.warning("the hub rejected message %d: %s", rejection.seq, rejection.reason)
 
     # -- below: both threads -------------------------------------------------------------------------------------
 
-    def _with_outbox(self, call: Callable[..., None], *arguments: Any) -> bool:
-        """Do something with the outbox; False where its disk refuses for now, or where it is damaged (see `check`)."""
-        try:
-            call(*arguments)
-        except OutboxWaitError as error:
-            self._tell_wait(error)
-            return False
-        except OutboxError as error:
-            self._failure = error
-            return False
-        return True
-
-    def _tell_wait(self, error: OutboxWaitError) -> None:
-        if not self._waits:
-            self._waits = str(error)
-            self.log.warning("waiting: %s", error)
-
-    def _tell_no_wait(self) -> None:
-        if self._waits:
-            self._waits = ""
-            self.log.info("the outbox takes messages again, going on")
-
     def _begin_anew(self) -> None:
         """Set a damaged outbox aside and ask the hub for a session in which no key was ever used."""
-        self._failure = None
         self._ready.clear()
         self._instance = secrets.token_hex(8)  # as after a start: the old instance would get the old session
-        self._tell_set_aside(self._courier.begin_anew(self._outbox_path))
+        self._mail.begin_anew()
         if self._client.is_connected():
             self.greet()
-
-    def _tell_set_aside(self, aside: Path | None) -> None:
-        if aside is not None:
-            self.log.error(
-                "the outbox was damaged, it lies at %s: what waited in it may be lost; going on in a new session", aside
-            )
-
-    def _publish_parcel(self, parcel: Parcel) -> None:
-        # Not judged again: what an earlier version of this node accepted, the hub accepts or rejects with a reason.
-        envelope = read_json(parcel.payload)
-        self._publish(MessageType(envelope["type"]), parcel.recipient or envelope["body"]["kind"], parcel.payload)
 
     def _publish(self, type_: MessageType, scope: str, payload: bytes) -> None:
         row = TABLE[type_]
@@ -392,7 +349,7 @@ class Node:
 
     def _status(self, state: str) -> tuple[str, bytes]:
         settings = self.settings
-        body = Status(state, self._courier.session, settings.role, settings.specialization)  # type: ignore[arg-type]
+        body = Status(state, self._mail.session, settings.role, settings.specialization)  # type: ignore[arg-type]
         topic = build(MessageType.STATUS, settings.name, prefix=settings.prefix)
         return topic, encode(self._message(MessageType.STATUS, body, "", ""))
 
@@ -400,7 +357,7 @@ class Node:
         return Message(
             type_,
             self.settings.name,
-            self._courier.session,
+            self._mail.session,
             stamp(self._clock()),
             body,
             correlation_id=correlation_id,

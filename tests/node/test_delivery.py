@@ -120,7 +120,7 @@ def test_an_outbox_damaged_while_the_node_runs_is_set_aside_without_a_restart(
 
 
 def pragma(node: Node, words: str) -> None:
-    node._courier._outbox._db.execute(f"PRAGMA {words}")
+    node._mail._courier._outbox._db.execute(f"PRAGMA {words}")
 
 
 def test_while_the_nodes_disk_refuses_the_search_waits_says_so_and_goes_on_when_it_is_mended(
@@ -150,7 +150,7 @@ def test_at_its_bound_the_outbox_makes_the_search_wait_until_receipts_come(
     with Talker(home, NAME, running.port, tmp_path / "node") as talker:
         talker.say(1)
         talker.until_all_is_receipted()
-        talker.node._courier._outbox._bytes_max = 4096
+        talker.node._mail._courier._outbox._bytes_max = 4096
         running.busy_timeout(20)
         holder = sqlite3.connect(home.archive_path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")  # the hub cannot commit
