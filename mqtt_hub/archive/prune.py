@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from mqtt_hub.archive.schema import explain, open_archive
+from mqtt_hub.archive.schema import explain, open_archive, open_read_only
 from mqtt_hub.protocol.codec import stamp
 
 __all__ = ["Pruned", "prune", "shrink"]
@@ -75,6 +75,7 @@ def prune(path: Path, *, now_s: float, older_than_s: float | None = None, bytes_
 
     The hub may run meanwhile. Raises `ArchiveError`. What must be kept may be more than ``bytes_max``.
     """
+    open_read_only(path).close()  # what is not there is not made
     db = open_archive(path)
     with closing(db.conn) as connection:
         try:

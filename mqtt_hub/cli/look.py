@@ -38,6 +38,13 @@ def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes 
     )
     for type_, count in messages["by_type"].items():
         click.echo(f"  {type_:<24} {count}")
+    for name, lost in (
+        ("rejected beyond a node's quota, not kept", messages["rejected_beyond_quota"]),
+        ("telemetry dropped by nodes", report["telemetry_dropped"]),
+        ("pauses of accounts that publish too fast", report["broker"]["publishes_throttled"]),
+    ):
+        if lost:
+            click.echo(f"  {name}: {lost}")
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(components.items())) or "none"
     click.echo(f"components: {verdicts}; patterns: {report['patterns']}; code: {report['code']}")
     click.echo(f"workloads: {report['workloads']} files")
