@@ -22,11 +22,14 @@ from mqtt_hub.intake import Accepted, Entry, Rejected, reject, take
 from mqtt_hub.ledger import Claim, Ledger
 from mqtt_hub.protocol.bodies import Rejection
 from mqtt_hub.protocol.table import MessageType
+from mqtt_hub.quota import Quota
 from mqtt_hub.registry import Registry
 
 __all__ = ["REJECTIONS_MAX", "Arrival", "Greeting", "Key", "Sorter", "Work"]
 
 REJECTIONS_MAX = 32  # named in one receipt; all are archived
+REASON_MAX = 512  # characters
+BEYOND_QUOTA = "not archived, too much of this node was rejected"
 
 Arrival = tuple[Delivery, Entry]  # and what it turned out to be
 Key = tuple[str, int]  # node, session
@@ -39,6 +42,7 @@ class Greeting:
     hello: Accepted
     session: int
     refused: str = ""
+    earlier: tuple[int, ...] = ()  # sessions of the node that the archive knows, newest first
 
 
 @dataclass(slots=True)
@@ -66,9 +70,12 @@ class Work:
 class Sorter:
     """Sorts deliveries by what the protocol, the registry and the ledger say of them."""
 
-    def __init__(self, registry: Registry, ledger: Ledger, *, role_of: Callable[[str], str], prefix: str) -> None:
+    def __init__(
+        self, registry: Registry, ledger: Ledger, quota: Quota, *, role_of: Callable[[str], str], prefix: str
+    ) -> None:
         self._registry = registry
         self._ledger = ledger
+        self._quota = quota
         self._role_of = role_of
         self._prefix = prefix
 
@@ -78,6 +85,16 @@ class Sorter:
             delivery.topic, delivery.payload, now, sender=delivery.sender, refused=delivery.refused, prefix=self._prefix
         )
         return delivery, entry
+
+    def sessions(self, arrivals: Iterable[Arrival]) -> set[Key]:
+        """Return the agreed sessions whose seqs are among them: the ledger has to know these before `sort`."""
+        keys = {
+            (entry.message.sender, entry.message.session)
+            if isinstance(entry, Accepted)
+            else (entry.sender, entry.session or 0)
+            for _delivery, entry in arrivals
+        }
+        return {(name, session) for name, session in keys if 0 < session <= self._registry.session(name)}
 
     def sort(self, arrivals: Iterable[Arrival], own: Iterable[Accepted]) -> Work:
         """Return the work of one batch: what others sent, and what the hub itself sent since the last."""
@@ -100,6 +117,8 @@ class Sorter:
             return
         if message.type is MessageType.STATUS:
             self._registry.note_status(message.sender, message.session, message.body)
+        elif message.type is MessageType.PROGRESS:
+            self._registry.note_dropped(message.sender, message.session, message.body.dropped)
         work.rows.append(entry)
 
     def _sequenced(self, entry: Accepted, topic: str, seq: int, work: Work) -> None:
@@ -130,15 +149,16 @@ class Sorter:
 
     def _rejected(self, entry: Rejected, work: Work) -> None:
         """Archive a rejection under the sender's key where that is readable, agreed and not yet used."""
+        if not self._has_room(entry, work):
+            return
         session, seq = entry.session, entry.seq
-        agreed = session is not None and 0 < session <= self._registry.session(entry.sender)
-        if session is None or seq is None or not agreed:
-            self._refuse(entry, work)
+        if session is None or seq is None or not self._agreed(entry):
+            self._keep_beside(entry, work)
             return
         key = entry.sender, session
         claim = self._ledger.claim(*key, seq)
         if claim is Claim.BEYOND:
-            self._refuse(entry, work)
+            self._keep_beside(entry, work)
             return
         if claim is Claim.NEW:
             work.touch(key).append(seq)
@@ -148,6 +168,22 @@ class Sorter:
 
     def _refuse(self, entry: Rejected, work: Work) -> None:
         """Archive a rejection that may not take up the key it names; the sender is told all the same."""
+        if self._has_room(entry, work):
+            self._keep_beside(entry, work)
+
+    def _keep_beside(self, entry: Rejected, work: Work) -> None:
         work.rows.append(replace(entry, seq=None))
         rejection = Rejection(entry.session or 0, entry.seq or 0, entry.reason)
         work.owe((entry.sender, self._registry.session(entry.sender)), rejection)
+
+    def _has_room(self, entry: Rejected, work: Work) -> bool:
+        """Say whether the archive has room for a rejection; its sender is told where it has none."""
+        if self._quota.take(entry.sender, len(entry.payload)):
+            return True
+        session = entry.session if entry.session is not None and self._agreed(entry) else None
+        rejection = Rejection(entry.session or 0, entry.seq or 0, f"{BEYOND_QUOTA}: {entry.reason}"[:REASON_MAX])
+        work.owe((entry.sender, session or self._registry.session(entry.sender)), rejection)
+        return False
+
+    def _agreed(self, entry: Rejected) -> bool:
+        return entry.session is not None and 0 < entry.session <= self._registry.session(entry.sender)

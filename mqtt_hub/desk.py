@@ -8,6 +8,7 @@ hub's status is archived without its numbers: they are the archive's own.
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -21,7 +22,7 @@ from mqtt_hub.intake import Accepted
 from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.bodies import Body, Receipt, Rejection, Status, TrainingSync, Verdict
 from mqtt_hub.protocol.codec import Message, encode, scope_of, stamp, to_json
-from mqtt_hub.protocol.errors import ProtocolError
+from mqtt_hub.protocol.errors import ArchiveError, MqttHubError, ProtocolError
 from mqtt_hub.protocol.table import BROKER, HUB, TABLE, MessageType
 from mqtt_hub.protocol.topics import build
 from mqtt_hub.registry import Registry
@@ -36,7 +37,6 @@ PATTERNS_MAX = 8
 PEERS_MAX = 128
 PENDING_MAX = 4  # a validator asks again when it has judged these
 WORKLOADS_MAX = 128
-SESSIONS_MAX = 16
 CHUNKS_PER_TICK_MAX = 16  # of workloads, 768 KiB: the queues of slow readers keep up, whoever asks however often
 
 
@@ -98,18 +98,29 @@ class Desk:
         receipt = Receipt(self._ledger.receipt(*key), tuple(rejected))
         self._send(MessageType.RECEIPT, receipt, recipient=key[0])
 
-    def answer(self, greeting: Greeting) -> TrainingSync:
-        """Return the TRAINING_SYNC for a HELLO; reads the archive, so call it in the archive's thread."""
+    def answers(self, greetings: list[Greeting]) -> list[TrainingSync | MqttHubError]:
+        """Return the TRAINING_SYNC for each HELLO; reads archive and files, so call it in the archive's thread."""
+        self._workloads.refresh()
+        return [self._answer(greeting) for greeting in greetings]
+
+    def _answer(self, greeting: Greeting) -> TrainingSync | MqttHubError:
+        try:
+            return self._sync(greeting)
+        except sqlite3.Error as error:
+            return ArchiveError(str(error))
+        except MqttHubError as error:
+            return error
+
+    def _sync(self, greeting: Greeting) -> TrainingSync:
         hello, node = greeting.hello.message.body, greeting.hello.message.sender
         if greeting.refused:
             return TrainingSync(accepted=False, reason=greeting.refused, session=0)
-        self._workloads.refresh()
         return TrainingSync(
             accepted=True,
             reason=queries.welcome(self._db, node),
             session=greeting.session,
             receipts=tuple(
-                self._ledger.receipt(node, session) for session in self._ledger.sessions(node)[:SESSIONS_MAX]
+                receipt for session in greeting.earlier if (receipt := self._ledger.receipt(node, session)).highest
             ),
             peers=self._registry.peers(but=node)[:PEERS_MAX],
             best=queries.best_components(self._db, hello.kinds, limit=BEST_MAX),

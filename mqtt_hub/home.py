@@ -30,6 +30,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mqtt_hub.bounds import HubLimits
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.external.settings import BrokerSettings
 from mqtt_hub.external.target import Target
@@ -65,7 +66,7 @@ dashboard_port = {dashboard_port}   # 0: any free one
 [broker]                # another broker instead of the embedded one: docs/external-broker.md tells of every setting
 url = {url}                # e.g. "mqtt://hub@broker.example.org:1883", or mqtts:// for TLS; its password: tokens/hub
 
-[limits]                # bounds of the embedded broker: docs/broker.md lists them all with their defaults
+[limits]                # bounds: docs/broker.md and docs/delivery.md list them all with their defaults
 """
 
 
@@ -90,6 +91,7 @@ class Config:
     dashboard_port: int = DEFAULT_DASHBOARD_PORT
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     limits: Limits = field(default_factory=Limits)
+    bounds: HubLimits = field(default_factory=HubLimits)
 
     @property
     def external(self) -> Target | None:
@@ -241,10 +243,11 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-_TABLES = ("broker", "limits")
+_TABLES = ("broker", "limits", "bounds")
 _SETTINGS = {item.name: type(item.default) for item in fields(Config) if item.name not in _TABLES}
 _BROKER = {item.name: type(getattr(BrokerSettings(), item.name)) for item in fields(BrokerSettings)}
 _LIMITS = {item.name: type(item.default) for item in fields(Limits)}
+_HUBS = {item.name: type(item.default) for item in fields(HubLimits)}
 _RANGES = (
     *((name, 0, 65535) for name in ("port", "websocket_port", "dashboard_port")),
     *((name, 1, 100) for name in ("quorum", "quorum_new")),
@@ -254,14 +257,15 @@ _RANGES = (
 def _checked(values: dict[str, Any], path: Path) -> Config:
     bounds, broker = (_table(values, name, path) for name in ("limits", "broker"))
     _check_types(values, _SETTINGS, path)
-    _check_types(bounds, _LIMITS, path, "limits.")
+    _check_types(bounds, _LIMITS | _HUBS, path, "limits.")
     _check_types(broker, _BROKER, path, "broker.")
+    hubs = {name: bounds.pop(name) for name in _HUBS.keys() & bounds.keys()}
     try:
-        limits = Limits(**bounds)
+        limits, own = Limits(**bounds), HubLimits(**hubs)
     except ValueError as error:
         raise ConfigurationError(f"{path}: limits.{error}") from error
     try:
-        config = Config(**values, limits=limits, broker=BrokerSettings(**broker))
+        config = Config(**values, limits=limits, bounds=own, broker=BrokerSettings(**broker))
     except ValueError as error:
         raise ConfigurationError(f"{path}: broker.{error}") from error
     if config.external and config.tls:

@@ -9,7 +9,7 @@
 
 While one batch is being written the next one gathers: natural group commit, no artificial delay. Nothing is
 acknowledged, receipted or answered before it is on disk. When the disk refuses, the hub is ``degraded``: it
-keeps the batch, tries again, and the broker stops reading from publishers at its own bound.
+keeps the batch, says why in its status, tries again, and the broker stops reading from publishers at its own bound.
 """
 
 from __future__ import annotations
@@ -18,25 +18,29 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from mqtt_hub.accounts import AccountBook, Accounts, OperatorDecision
 from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import explain, open_archive
 from mqtt_hub.archive.writer import ArchiveWriter, News, Quorum
-from mqtt_hub.batch import Arrival, Sorter, Work
+from mqtt_hub.batch import Arrival, Greeting, Sorter, Work
 from mqtt_hub.broker import Delivery
 from mqtt_hub.desk import Desk
 from mqtt_hub.external import ExternalSource
 from mqtt_hub.external.credentials import login_of
+from mqtt_hub.fair import FairQueue
 from mqtt_hub.home import Config, Home
 from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.codec import stamp
 from mqtt_hub.protocol.errors import ArchiveError, MqttHubError
 from mqtt_hub.protocol.table import HUB
+from mqtt_hub.quota import Quota
 from mqtt_hub.registry import Registry
 from mqtt_hub.sources import EmbeddedSource, Source
 from mqtt_hub.status import Tally, describe, measure
@@ -45,14 +49,23 @@ from mqtt_hub.workload_store import WorkloadStore
 __all__ = ["CollaborativeKernelHub"]
 
 BATCH_MESSAGES_MAX = 1_000
+BATCH_MESSAGES_MIN = 64
+BATCH_S = 0.05  # what a full batch is to take; on a slow machine it is smaller, so that nobody waits long for it
 RETRY_S_MAX = 2.0
 TICK_S = 0.25
 STATUS_EVERY_S = 2.0
 RECEIPTS_GATHER_S = 0.02  # a receipt covers all that was committed meanwhile: each is a message and a row itself
 DRAIN_S_MAX = 5.0  # for what is still coming in when the hub is told to stop
 
+HELLOS_AT_ONCE_MAX = 64  # answered in one turn of the archive's thread
+SESSIONS_MAX = 16  # of a node, whose receipts its TRAINING_SYNC carries
+
 _log = logging.getLogger("mqtt_hub.hub")
 T = TypeVar("T")
+
+
+class _GivenUpError(Exception):
+    """The hub stops and could not commit: what is not acknowledged comes again."""
 
 
 class CollaborativeKernelHub:
@@ -65,15 +78,14 @@ class CollaborativeKernelHub:
         self._writer = ArchiveWriter(self._db, home.archive_path, quorum=quorum)
         self._thread = ThreadPoolExecutor(1, "archive")  # the archive's connection belongs to this thread
         self._registry = Registry(queries.nodes(self._db))
-        self._ledger = Ledger()
-        for node, session, upto, above in queries.session_progress(self._db):
-            self._ledger.restore(node, session, upto, above)
+        self._ledger = Ledger()  # empty: a session is read from the archive when it speaks
+        self._quota = Quota(config.bounds, queries.rejected_kept(self._db), queries.rejected_beyond(self._db))
         self._tally = Tally(self._db)
         self._measured = measure(self._db, home.archive_path)
         self._book = AccountBook(Accounts(home.accounts_path))
         self.source = _source(home, config, self._book)
         self.source.quarantine(queries.quarantined(self._db))
-        self._sorter = Sorter(self._registry, self._ledger, role_of=self._role_of, prefix=config.prefix)
+        self._sorter = Sorter(self._registry, self._ledger, self._quota, role_of=self._role_of, prefix=config.prefix)
         self._desk = Desk(
             self._db,
             self.source,
@@ -84,12 +96,13 @@ class CollaborativeKernelHub:
             prefix=config.prefix,
             clock=clock,
         )
-        self._incoming: deque[Arrival] = deque()
+        self._incoming: FairQueue[Arrival] = FairQueue()
+        self._batch_messages_max = BATCH_MESSAGES_MAX
         self._decided: list[OperatorDecision] = self._book.take_decisions()
         self._stamped: tuple[int, str] = (0, "")  # the last millisecond, written out
         self._wake = asyncio.Event()
         self._started_at = clock()
-        self._state = "running"
+        self._trouble = ""  # why nothing can be committed
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -140,21 +153,24 @@ class CollaborativeKernelHub:
             self._registry,
             now=now,
             uptime_s=now - self._started_at,
-            state=self._state,
+            trouble=self._trouble or self.source.trouble(),
+            rejected_beyond_quota=self._quota.beyond,
         )
         return status | {
             "port": self.source.port,
             "workloads": self._desk.workloads(),
+            "waiting_messages": len(self._incoming),
             "broker": self.source.counters(),
         }
 
     def _tell_status(self) -> None:
         status = self.get_hub_status()
         self._desk.tell_status(status)
-        self._desk.tell_broker_status({"counters": status["broker"], "limits": self.source.bounds()})
+        limits = self.source.bounds() | asdict(self._config.bounds)
+        self._desk.tell_broker_status({"counters": status["broker"], "limits": limits})
 
     def _deliver(self, delivery: Delivery) -> None:
-        self._incoming.append(self._sorter.read(delivery, self._now()))
+        self._incoming.put(delivery.sender, self._sorter.read(delivery, self._now()))
         self._wake.set()
 
     def _now(self) -> str:
@@ -165,43 +181,29 @@ class CollaborativeKernelHub:
         return self._stamped[1]
 
     async def _commit_loop(self) -> None:
-        while not (self._stopping and not self._incoming and not self._desk.sent):
-            await self._wake.wait()
-            self._wake.clear()
-            while self._incoming or self._desk.sent or self._decided:
-                if self._decided:
-                    decided, self._decided = self._decided, []
-                    if not await self._write(self._writer.carry_out, decided):
-                        return
-                count, take = min(len(self._incoming), BATCH_MESSAGES_MAX), self._incoming.popleft
-                arrivals = [take() for _ in range(count)]
-                work = self._sorter.sort(arrivals, self._desk.take_sent())
-                if not await self._write(self._writer.commit, work.rows):
-                    return
-                await self._settle(work)
+        with suppress(_GivenUpError):
+            while not (self._stopping and not self._incoming and not self._desk.sent):
+                await self._wake.wait()
+                self._wake.clear()
+                while self._incoming or self._desk.sent or self._decided:
+                    if self._decided:
+                        decided, self._decided = self._decided, []
+                        self._announce(await self._persist(self._writer.carry_out, decided))
+                    arrivals = self._incoming.take(self._batch_messages_max)
+                    await self._recall(self._sorter.sessions(arrivals))
+                    work = self._sorter.sort(arrivals, self._desk.take_sent())
+                    began_s = asyncio.get_running_loop().time()
+                    self._announce(await self._persist(self._writer.commit, work.rows))
+                    self._size_batches(len(work.rows), asyncio.get_running_loop().time() - began_s)
+                    await self._settle(work)
 
-    async def _write(self, write: Callable[[list[T]], News], what: list[T]) -> bool:
-        """Commit, however long it takes, and tell what it decided; False when the hub stops before it could."""
-        delay_s = 0.1
-        while True:
-            try:
-                news = await self._in_thread(write, what)
-            except ArchiveError as error:
-                if self._state != "degraded":
-                    _log.error("degraded, nothing is acknowledged: %s", error)
-                    self._enter("degraded")
-                if self._stopping:
-                    return False
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, RETRY_S_MAX)
-                continue
-            if self._state == "degraded":
-                _log.info("the archive takes messages again")
-                self._enter("running")
-            self._announce(news)
-            return True
+    def _size_batches(self, rows: int, took_s: float) -> None:
+        if rows >= BATCH_MESSAGES_MIN and took_s > 0:
+            fitting = int(rows * BATCH_S / took_s)
+            self._batch_messages_max = max(BATCH_MESSAGES_MIN, min(BATCH_MESSAGES_MAX, fitting))
 
     def _announce(self, news: News) -> None:
+        """Tell what a commit has decided."""
         for verdict in news.verdicts:
             self._desk.tell_verdict(verdict)
         if news.quarantined:
@@ -209,8 +211,35 @@ class CollaborativeKernelHub:
             for name, reason in news.quarantined.items():
                 _log.warning("%s is %s", name, f"quarantined: {reason}" if reason else "released")
 
-    def _enter(self, state: str) -> None:
-        self._state = state
+    async def _recall(self, sessions: Iterable[tuple[str, int]]) -> None:
+        """Take up sessions of which the ledger knows nothing (since the start, or any more) from the archive."""
+        unknown = [key for key in sessions if not self._ledger.knows(*key)]
+        if unknown:
+            for progress in await self._persist(queries.session_progress, self._db, unknown):
+                self._ledger.restore(*progress)
+
+    async def _persist(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Do something with the archive, however long it takes; raises `_GivenUpError` when the hub stops before."""
+        delay_s = 0.1
+        while True:
+            try:
+                done = await self._in_thread(call, *arguments)
+            except ArchiveError as error:
+                if str(error) != self._trouble:
+                    _log.error("degraded, nothing is acknowledged: %s", error)
+                    self._note_trouble(str(error))
+                if self._stopping:
+                    raise _GivenUpError from error
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, RETRY_S_MAX)
+                continue
+            if self._trouble:
+                _log.info("the archive takes messages again")
+                self._note_trouble("")
+            return done
+
+    def _note_trouble(self, why: str) -> None:
+        self._trouble = why
         if not self._stopping:
             self._tell_status()
 
@@ -222,16 +251,23 @@ class CollaborativeKernelHub:
         for delivery in work.deliveries:
             delivery.acknowledge()
         self._tally.add(work.rows, self._clock())
-        first = self._desk.owe_receipts(work.receipts)
+        owed = self._desk.owe_receipts(work.receipts)
         if self._stopping:
             self._desk.send_receipts()
-        elif first:
+        elif owed:
             asyncio.get_running_loop().call_later(RECEIPTS_GATHER_S, self._send_receipts)
-        for greeting in work.hellos:
-            try:
-                sync = await self._in_thread(self._desk.answer, greeting)
-            except MqttHubError as error:  # the node says HELLO again until it is answered
-                _log.error("no answer to the HELLO of %s: %s", greeting.hello.message.sender, error)
+        for first in range(0, len(work.hellos), HELLOS_AT_ONCE_MAX):
+            await self._welcome(work.hellos[first : first + HELLOS_AT_ONCE_MAX])
+
+    async def _welcome(self, hellos: list[Greeting]) -> None:
+        """Answer some HELLOs together: when a fleet comes back at once, each turn of the thread would be a wait."""
+        names = {greeting.hello.message.sender for greeting in hellos}
+        earlier = await self._persist(partial(queries.newest_sessions, self._db, names, limit=SESSIONS_MAX))
+        await self._recall((name, session) for name, sessions in earlier.items() for session in sessions)
+        known = [replace(greeting, earlier=tuple(earlier[greeting.hello.message.sender])) for greeting in hellos]
+        for greeting, sync in zip(known, await self._in_thread(self._desk.answers, known), strict=True):
+            if isinstance(sync, MqttHubError):  # the node says HELLO again until it is answered
+                _log.error("no answer to the HELLO of %s: %s", greeting.hello.message.sender, sync)
             else:
                 self._desk.greet(greeting, sync)
 
@@ -253,18 +289,23 @@ class CollaborativeKernelHub:
     async def _house_loop(self) -> None:
         while True:
             await asyncio.sleep(STATUS_EVERY_S)
-            if self._state != "degraded":  # then the archive's thread is busy enough, and the status is told
+            if not self._trouble:  # else the archive's thread is busy enough, and the status is told
                 await self._keep_house()
 
     async def _keep_house(self) -> None:
         upto = {key: self._ledger.upto(*key) for key in self._ledger.take_moved()}
+        beyond = self._quota.take_moved()
         try:
             await self._in_thread(self._writer.advance, upto)
+            await self._in_thread(self._writer.note_rejected_beyond, beyond)
             await self._in_thread(self._writer.expire_collaborations, stamp(self._clock()))
             self._measured = await self._in_thread(measure, self._db, self._home.archive_path)
             await self._in_thread(self._desk.look_for_workloads)
         except ArchiveError as error:
             _log.warning("housekeeping waits: %s", error)
+            self._ledger.moved_again(upto)
+            self._quota.moved_again(beyond)
+        self._ledger.forget(self._config.bounds.sessions_remembered_max)
         self._tell_status()
         self._wake.set()
 

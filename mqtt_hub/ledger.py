@@ -5,13 +5,14 @@
     claim(node, session, seq) ──▶ NEW (write it) | DUPLICATE (receipt again) | BEYOND (too far ahead)
     commit(node, session, seqs)     after the transaction
     receipt(node, session)   ──▶ upto 41, highest 43, missing 42..42
+    forget(most)                    the longest quiet; `restore` takes them up from the archive when they speak again
 
 Claimed and committed are kept apart: a message that waits in a batch is no longer new, and not yet receipted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -74,17 +75,23 @@ class SeqSet:
 class _Session:
     claimed: SeqSet
     committed: SeqSet
+    touched: int = 0  # by the ledger's own count of commits
 
 
 class Ledger:
-    """The seqs of every session that the archive knows."""
+    """The seqs of the sessions that have spoken since the start, or were restored."""
 
     def __init__(self) -> None:
         self._sessions: dict[tuple[str, int], _Session] = {}
         self._moved: set[tuple[str, int]] = set()
+        self._commits = 0
+
+    def knows(self, node: str, session: int) -> bool:
+        """Say whether a session is in memory; one that the archive knows must be restored before it is claimed."""
+        return (node, session) in self._sessions
 
     def restore(self, node: str, session: int, upto: int, above: set[int]) -> None:
-        """Take a session as the archive has it, when the hub starts; ``upto`` may lag behind what is ``above``."""
+        """Take a session as the archive has it; ``upto`` may lag behind what is ``above``."""
         self._sessions[node, session] = _Session(SeqSet(upto, set(above)), SeqSet(upto, set(above)))
 
     def claim(self, node: str, session: int, seq: int) -> Claim:
@@ -105,13 +112,32 @@ class Ledger:
 
     def commit(self, node: str, session: int, seqs: Sequence[int]) -> None:
         """Note that these messages are on disk."""
-        self._sessions[node, session].committed.add(seqs)
+        state = self._sessions[node, session]
+        state.committed.add(seqs)
+        self._commits += 1
+        state.touched = self._commits
         self._moved.add((node, session))
 
     def take_moved(self) -> set[tuple[str, int]]:
         """Return the sessions in which something was committed since the last call."""
         moved, self._moved = self._moved, set()
         return moved
+
+    def moved_again(self, keys: Iterable[tuple[str, int]]) -> None:
+        """Take sessions back whose progress could not be written down."""
+        self._moved.update(keys)
+
+    def forget(self, most: int) -> int:
+        """Forget the longest quiet beyond so many; returns how many. None of which the archive does not know all."""
+        settled = [
+            (state.touched, key)
+            for key, state in self._sessions.items()
+            if state.claimed == state.committed and key not in self._moved
+        ]
+        surplus = sorted(settled)[: max(0, len(self._sessions) - most)]
+        for _touched, key in surplus:
+            del self._sessions[key]
+        return len(surplus)
 
     def upto(self, node: str, session: int) -> int:
         """Return the last seq up to which all is committed."""
@@ -124,7 +150,3 @@ class Ledger:
         if state is None:
             return SessionReceipt(session, 0, 0)
         return state.committed.receipt(session)
-
-    def sessions(self, node: str) -> list[int]:
-        """Return the sessions known of a node, newest first."""
-        return sorted((number for name, number in self._sessions if name == node), reverse=True)

@@ -30,6 +30,7 @@ class Seen:
     state: str = "lost"
     session: int = 0
     instance: str = ""
+    dropped: int = 0  # telemetry of this start that found no way here, by the node's own count
 
 
 class Registry:
@@ -50,6 +51,7 @@ class Registry:
             beyond = seen.session < proposed <= seen.session + SESSION_AHEAD_MAX
             seen.session = proposed if beyond else seen.session + 1
             seen.instance = hello.instance
+            seen.dropped = 0
         seen.role, seen.specialization = hello.role, hello.specialization
         return seen.session
 
@@ -58,6 +60,16 @@ class Registry:
         seen = self._nodes.setdefault(name, Seen(status.role))
         if session >= seen.session:
             seen.state, seen.specialization = status.state, status.specialization
+
+    def note_dropped(self, name: str, session: int, dropped: int) -> None:
+        """Take up how much telemetry a node has dropped in this start."""
+        seen = self._nodes.get(name)
+        if seen is not None and session >= seen.session:
+            seen.dropped = dropped
+
+    def telemetry_dropped(self) -> int:
+        """Return how many telemetry messages all nodes together say to have dropped since they started."""
+        return sum(seen.dropped for seen in self._nodes.values())
 
     def session(self, name: str) -> int:
         """Return the newest session agreed with a node, 0 for none."""

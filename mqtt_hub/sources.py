@@ -64,6 +64,9 @@ class Source(Protocol):
     def counters(self) -> dict[str, int]:
         """Return the transport's own counters."""
 
+    def trouble(self) -> str:
+        """Return why the transport cannot keep what it must keep; empty where it can."""
+
     def bounds(self) -> dict[str, float]:
         """Return the transport's bounds in force."""
 
@@ -154,6 +157,11 @@ class EmbeddedSource:
     def counters(self) -> dict[str, int]:
         """Return the broker's counters."""
         return self._broker.counters() if self._broker else {}
+
+    def trouble(self) -> str:
+        """Say so where the broker's state cannot be written: then it acknowledges nothing that must survive."""
+        failing = self.counters().get("store_failing", 0)
+        return f"{self._state}: cannot be written, publishers wait (the hub's log says why)" if failing else ""
 
     def bounds(self) -> dict[str, float]:
         """Return the broker's limits."""

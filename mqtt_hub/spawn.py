@@ -32,6 +32,7 @@ BACKOFF_S_MAX = 30.0
 CALM_S = 60.0  # a node that ran so long starts its back-off anew
 STOP_S = 15.0  # from SIGTERM to SIGKILL
 TAIL_BYTES = 4096
+STDERR_BYTES_MAX = 1024 * 1024  # at a start; a longer one becomes stderr.log.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ class Child:
 def _last_line(path: Path, *, after: int = 0) -> str:
     try:
         with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(after, file.tell() - TAIL_BYTES))
+            size = file.seek(0, 2)
+            file.seek(max(after if after <= size else 0, size - TAIL_BYTES))  # shorter than before: begun anew
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
@@ -198,7 +199,10 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         plan = child.plan
         child.log_began_at = child.log_path.stat().st_size if child.log_path.exists() else 0
-        with (child.home / "stderr.log").open("ab") as errors:
+        complaints = child.home / "stderr.log"
+        if complaints.exists() and complaints.stat().st_size > STDERR_BYTES_MAX:
+            complaints.replace(child.home / "stderr.log.1")
+        with complaints.open("ab") as errors:
             child.process = subprocess.Popen(
                 [
                     sys.executable, "-m", "trainers", "run", "--name", plan.name, "--role", plan.role,

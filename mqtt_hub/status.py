@@ -67,12 +67,23 @@ def measure(db: Database, archive: Path) -> dict[str, Any]:
 
 
 def describe(
-    measured: dict[str, Any], tally: Tally, registry: Registry, *, now: float, uptime_s: float, state: str
+    measured: dict[str, Any],
+    tally: Tally,
+    registry: Registry,
+    *,
+    now: float,
+    uptime_s: float,
+    trouble: str,
+    rejected_beyond_quota: int,
 ) -> dict[str, Any]:
-    """Return what `get_hub_status()` says; times in seconds. Call it where tally and registry are changed."""
+    """Return what `get_hub_status()` says; times in seconds. Call it where tally and registry are changed.
+
+    With ``trouble`` the hub is degraded: nothing is acknowledged, and ``reason`` says why.
+    """
     connected = registry.connected()
     return {
-        "state": state,
+        "state": "degraded" if trouble else "running",
+        "reason": trouble,
         "uptime_s": round(uptime_s, 1),
         "connected": len(connected),
         "connected_nodes": connected,
@@ -81,9 +92,11 @@ def describe(
         "messages": {
             "accepted": tally.by_type.total(),
             "rejected": tally.rejected,
+            "rejected_beyond_quota": rejected_beyond_quota,
             "per_second": tally.per_second(now),
             "by_type": dict(sorted(tally.by_type.items())),
         },
+        "telemetry_dropped": registry.telemetry_dropped(),
         "patterns": tally.by_type[MessageType.PATTERN_SHARE.value],
         "code": tally.by_type[MessageType.CODE_SHARE.value],
         **measured,

@@ -119,6 +119,8 @@ def outbox(home: Path, as_json: bool) -> None:  # noqa: FBT001 — click passes 
         click.echo(orjson.dumps(counts))
     else:
         click.echo(f"sent {counts['sent']}, without a receipt {counts['pending']}, evaluations {counts['evaluations']}")
+        if counts["set_aside"]:
+            click.echo(f"! {counts['set_aside']} damaged outbox(es) set aside beside it: outbox.db.damaged-…")
 
 
 @contextmanager

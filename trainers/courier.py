@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from mqtt_hub.protocol.bodies import SessionReceipt
 from mqtt_hub.protocol.codec import Message
@@ -41,7 +42,7 @@ class Courier:
             return self._outbox.session
 
     def submit(self, message: Message, recipient: str) -> None:
-        """Commit a message and send it when there is room; raises `OutboxFullError`."""
+        """Commit a message and send it when there is room; raises `OutboxWaitError` where it must wait."""
         with self._lock:
             self._outbox.put(message, recipient)
             self._pump()
@@ -54,6 +55,14 @@ class Courier:
                 self._outbox.trim(receipt)
             self._open = True
             self._pump()
+
+    def begin_anew(self, path: Path) -> Path | None:
+        """Close a damaged outbox and set it aside; returns where it lies. The hub has to grant a new session."""
+        with self._lock:
+            self.shut()
+            self._outbox.close()
+            self._outbox, aside = Outbox.begin(path)
+            return aside
 
     def shut(self) -> None:
         """Stop sending: the connection is lost, and with it what was under way."""

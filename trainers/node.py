@@ -7,6 +7,9 @@
         └── back-off 1 … 30 s ◀── lost ◀─────────┴── the hub's status says it is back
 
 The network has a thread of its own (paho's). It fills ``inbox``; the node's loop empties it.
+
+A disk that refuses makes the search wait, not end; a damaged outbox is set aside and the node goes on in a new
+session, which only the hub can give it: it knows which keys were used.
 """
 
 from __future__ import annotations
@@ -32,12 +35,15 @@ from mqtt_hub.protocol.errors import AccessDeniedError, MqttHubError, ProtocolEr
 from mqtt_hub.protocol.table import HUB, TABLE, MessageType
 from mqtt_hub.protocol.tls import Tls
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, build, parse, subscriptions
-from trainers.courier import WINDOW_MESSAGES, Courier
-from trainers.outbox import Outbox, OutboxError, OutboxFullError, Parcel
+from trainers.courier import WINDOW_MESSAGES
+from trainers.mailroom import Mailroom
+from trainers.outbox_file import OutboxError, OutboxWaitError
+from trainers.telemetry import Telemetry, Word
 
 __all__ = ["Node", "NodeSettings"]
 
-INBOX_MESSAGES_MAX = 2_000  # beyond it the oldest is dropped and counted: what peers share can be had again
+INBOX_MESSAGES_MAX = 2_000  # beyond it the oldest goes unheard, counted: what peers share can be had again
+WAIT_S = 0.5  # between two tries of an outbox that takes nothing
 HELLO_EVERY_S = 5.0
 SILENCE_S = 15.0  # without a piece of the workloads that are missing; a slow link takes 4 s for one
 KEEP_ALIVE_S = 20
@@ -79,15 +85,16 @@ class Node:
         self.settings = settings
         self.log = logging.getLogger(settings.name)
         self.inbox: queue.Queue[Message] = queue.Queue(INBOX_MESSAGES_MAX)
-        self.dropped = 0
+        self.unheard = 0
         self._clock, self._have, self._stop = clock, have, stop
         self._partial = partial
-        self._courier = Courier(Outbox(settings.home / "outbox.db"), self._publish_parcel, clock)
+        self._telemetry = Telemetry()
+        self._mail = Mailroom(settings.home / "outbox.db", self._publish, clock, self.log)
         self._instance = secrets.token_hex(8)
         self._ready = threading.Event()
         self._failure: MqttHubError | None = None
         self._greeted_at = self._fed_at = 0.0
-        self._will_session = self._courier.session
+        self._will_session = self._mail.session
         self._client = self._new_client()
 
     def start(self) -> None:
@@ -103,18 +110,30 @@ class Node:
     @property
     def session(self) -> int:
         """The session of this start; the hub's word once `ready`."""
-        return self._courier.session
+        return self._mail.session
+
+    def pending(self) -> int:
+        """Return how many messages have no receipt yet; raises `OutboxError`."""
+        return self._mail.pending()
+
+    @property
+    def dropped(self) -> int:
+        """How many messages of telemetry were dropped."""
+        return self._telemetry.dropped
 
     def check(self) -> None:
-        """Raise what ended this node: a wrong token, a refused HELLO, a disk that refuses. Retries the rest."""
+        """Raise what ended this node: a wrong token, a refused HELLO. Retries and mends the rest; call it often."""
+        if self._mail.damaged:
+            self._begin_anew()
         if self._failure is not None:
             raise self._failure
-        if self._will_session != self._courier.session:
+        self._send_telemetry()
+        if self.ready and self._will_session != self._mail.session:
             self._renew_will()
         if self._client.is_connected() and not self.ready and self._since(self._greeted_at) > HELLO_EVERY_S:
             self.greet()
         if self.ready:
-            self._courier.resend_overdue()
+            self._mail.resend_overdue()
 
     def greet(self) -> None:
         """Say HELLO (again): the answer tells best components, workloads and, to a validator, what waits."""
@@ -141,38 +160,37 @@ class Node:
     def share(
         self, type_: MessageType, body: Body, *, recipient: str = "", correlation_id: str = "", expires_at: str = ""
     ) -> None:
-        """Commit a message to the outbox and send it. At the outbox's bound, wait: nothing is dropped.
+        """Commit a message to the outbox and send it. At its bound, or where its disk refuses, wait: nothing is lost.
 
-        Raises `OutboxFullError` when the node is told to stop while it waits.
+        Raises `OutboxWaitError` when the node is told to stop while it waits.
         """
         message = self._message(type_, body, correlation_id, expires_at)
-        warned = False
         while True:
             try:
-                self._courier.submit(message, recipient)
-            except OutboxFullError as error:
-                if not warned:
-                    self.log.warning("waiting: %s", error)
-                    warned = True
+                if self._mail.submit(message, recipient):
+                    return
                 self.check()
-                if self._stop.wait(0.5):
+            except OutboxWaitError:
+                self.check()
+                if self._stop.wait(WAIT_S):
                     raise
-            else:
-                return
 
     def tell(self, type_: MessageType, body: Body, *, correlation_id: str = "") -> None:
-        """Send what wants no receipt; telemetry is dropped, and counted, while there is no connection."""
-        if TABLE[type_].qos == 0 and not self._client.is_connected():
-            self.dropped += 1
-            return
+        """Send what wants no receipt; telemetry waits its turn, and at its bound the oldest is dropped and counted."""
         message = self._message(type_, body, correlation_id, "")
-        self._publish(type_, scope_of(message), encode(message))
+        if TABLE[type_].qos == 0:
+            self._telemetry.put(Word(self._topic(type_, scope_of(message)), encode(message)))
+            self._send_telemetry()
+        else:
+            self._publish(type_, scope_of(message), encode(message))
 
     def stop(self, *, patience_s: float = 5.0) -> None:
         """Wait a while for the last receipts, say good-bye, disconnect. What has no receipt stays for next time."""
         deadline = time.monotonic() + patience_s
-        while self.ready and self._courier.pending() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        with suppress(OutboxError):
+            while self.ready and self._mail.pending() and time.monotonic() < deadline:
+                self._send_telemetry()
+                time.sleep(0.02)
         if self._client.is_connected():
             topic, payload = self._status("disconnected")
             try:
@@ -181,7 +199,7 @@ class Node:
                 self.log.warning("the hub did not hear the good-bye")
         self._client.disconnect()
         self._client.loop_stop()
-        self._courier.close()
+        self._mail.close()
 
     # -- below: the network's thread ---------------------------------------------------------------------------
 
@@ -208,8 +226,8 @@ class Node:
         """Connect again with a will of the granted session: one of an earlier session would count for nothing."""
         self._client.disconnect()
         self._client.loop_stop()
-        self._will_session = self._courier.session
-        self._client.will_set(*self._status("lost"), qos=1, retain=True)
+        self._will_session = self._mail.session
+        self._client = self._new_client()  # one that is started twice keeps its first pair of sockets open for ever
         self.start()
 
     def _on_connect(
@@ -239,7 +257,7 @@ class Node:
     ) -> None:
         was_ready = self.ready
         self._ready.clear()
-        self._courier.shut()
+        self._mail.shut()
         if was_ready and reason.is_failure:
             self.log.warning("connection lost, going on alone and trying again")
 
@@ -262,8 +280,6 @@ class Node:
             self._take(message, retained=raw.retain)
         except ProtocolError as error:
             self.log.warning("a message on %s does not follow the protocol: %s", raw.topic, error)
-        except OutboxError as error:
-            self._failure = error
 
     def _take(self, message: Message, *, retained: bool) -> None:
         if message.type is MessageType.RECEIPT:
@@ -286,7 +302,7 @@ class Node:
             try:
                 self.inbox.put_nowait(message)
             except queue.Full:
-                self.dropped += 1
+                self.unheard += 1
                 with suppress(queue.Empty):  # the node's loop may just have made room
                     self.inbox.get_nowait()
             else:
@@ -296,7 +312,8 @@ class Node:
         if not sync.accepted:
             self._failure = AccessDeniedError(f"the hub refused {self.settings.name}: {sync.reason}")
             return False
-        self._courier.open(sync.session, sync.receipts)
+        if not self._mail.open(sync.session, sync.receipts):
+            return False  # HELLO is said again until the disk takes what the answer says
         if not self.ready:
             self._ready.set()
             self._client.publish(*self._status("ready"), qos=1, retain=True)
@@ -304,24 +321,38 @@ class Node:
         return True
 
     def _on_receipt(self, receipt: Receipt) -> None:
-        self._courier.receipt(receipt.committed)
+        self._mail.receipt(receipt.committed)
         for rejection in receipt.rejected:
             self.log.warning("the hub rejected message %d: %s", rejection.seq, rejection.reason)
 
     # -- below: both threads -------------------------------------------------------------------------------------
 
-    def _publish_parcel(self, parcel: Parcel) -> None:
-        message = decode(parcel.payload)
-        self._publish(message.type, scope_of(message, parcel.recipient), parcel.payload)
+    def _begin_anew(self) -> None:
+        """Set a damaged outbox aside and ask the hub for a session in which no key was ever used."""
+        self._ready.clear()
+        self._instance = secrets.token_hex(8)  # as after a start: the old instance would get the old session
+        self._mail.begin_anew()
+        if self._client.is_connected():
+            self.greet()
 
     def _publish(self, type_: MessageType, scope: str, payload: bytes) -> None:
         row = TABLE[type_]
-        topic = build(type_, self.settings.name, scope, prefix=self.settings.prefix)
-        self._client.publish(topic, payload, qos=row.qos, retain=row.retain)
+        self._client.publish(self._topic(type_, scope), payload, qos=row.qos, retain=row.retain)
+
+    def _topic(self, type_: MessageType, scope: str) -> str:
+        return build(type_, self.settings.name, scope, prefix=self.settings.prefix)
+
+    def _send_telemetry(self) -> None:
+        """Send telemetry while nothing else waits to be written: it never stands in the way of what must arrive."""
+        while self._client.is_connected() and not self._client.want_write():
+            word = self._telemetry.take()
+            if word is None:
+                return
+            self._client.publish(word.topic, word.payload, qos=0)
 
     def _status(self, state: str) -> tuple[str, bytes]:
         settings = self.settings
-        body = Status(state, self._courier.session, settings.role, settings.specialization)  # type: ignore[arg-type]
+        body = Status(state, self._mail.session, settings.role, settings.specialization)  # type: ignore[arg-type]
         topic = build(MessageType.STATUS, settings.name, prefix=settings.prefix)
         return topic, encode(self._message(MessageType.STATUS, body, "", ""))
 
@@ -329,7 +360,7 @@ class Node:
         return Message(
             type_,
             self.settings.name,
-            self._courier.session,
+            self._mail.session,
             stamp(self._clock()),
             body,
             correlation_id=correlation_id,

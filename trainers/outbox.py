@@ -18,11 +18,22 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mqtt_hub.protocol.bodies import SessionReceipt
-from mqtt_hub.protocol.codec import Message, decode, encode
-from mqtt_hub.protocol.errors import MqttHubError
+import orjson
 
-__all__ = ["Outbox", "OutboxError", "OutboxFullError", "Parcel", "summary"]
+from mqtt_hub.protocol.bodies import SessionReceipt
+from mqtt_hub.protocol.codec import Message, encode
+from trainers.outbox_file import (
+    OutboxDamagedError,
+    OutboxError,
+    OutboxFullError,
+    Transaction,
+    connect,
+    explained,
+    files_set_aside,
+    set_aside,
+)
+
+__all__ = ["Outbox", "Parcel", "summary"]
 
 BYTES_MAX = 64 * 1024 * 1024
 
@@ -35,16 +46,6 @@ CREATE TABLE IF NOT EXISTS parcels (
     PRIMARY KEY (session, seq)
 ) WITHOUT ROWID;
 """
-
-
-class OutboxError(MqttHubError):
-    """The node's own disk refuses: full, read-only, or the file is damaged."""
-
-    exit_code = 6
-
-
-class OutboxFullError(OutboxError):
-    """So much waits for a receipt that nothing more is taken in: the search has to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +63,39 @@ class Outbox:
 
     def __init__(self, path: Path, *, bytes_max: int = BYTES_MAX) -> None:
         self._path, self._bytes_max = path, bytes_max
+        self._db = connect(path, _SCHEMA)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-        except (OSError, sqlite3.Error) as error:
-            raise _explained(path, error) from error
-        try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
             self.session = self._number("SELECT coalesce(max(session), 0) + 1 FROM sessions")
             self._db.execute("INSERT INTO sessions (session, last_seq) VALUES (?, 0)", (self.session,))
             self._bytes = self._number("SELECT coalesce(sum(length(payload)), 0) FROM parcels")
         except sqlite3.Error as error:
             self._db.close()
-            raise _explained(path, error) from error
-        self._seq = 0
+            raise explained(path, error) from error
         self._granted = False
+
+    @classmethod
+    def begin(cls, path: Path) -> tuple[Outbox, Path | None]:
+        """Open the outbox; set a damaged one aside and begin anew. Returns where the damaged one lies, if it was."""
+        try:
+            return cls(path), None
+        except OutboxDamagedError:
+            aside = set_aside(path)
+            return cls(path), aside
 
     def put(self, message: Message, recipient: str) -> Parcel:
         """Give the message its session and seq and commit it; raises `OutboxFullError` at ``bytes_max``."""
-        payload = encode(replace(message, session=self.session, seq=self._seq + 1))
-        if self._bytes + len(payload) > self._bytes_max:
-            raise OutboxFullError(
-                f"{self._path}: {self._bytes} bytes wait for a receipt, at most {self._bytes_max}",
-                hint="the hub is away or cannot write; the search waits",
-            )
-        parcel = Parcel(self.session, self._seq + 1, recipient, payload)
         with self._transaction():
-            self._db.execute(
-                "INSERT INTO parcels VALUES (?, ?, ?, ?)", (parcel.session, parcel.seq, recipient, payload)
-            )
-            self._db.execute("UPDATE sessions SET last_seq = ? WHERE session = ?", (parcel.seq, parcel.session))
-        self._seq += 1
+            # What is on disk counts, not what we remember: no seq is used twice, whatever a disk has answered.
+            self._db.execute("UPDATE sessions SET last_seq = last_seq + 1 WHERE session = ?", (self.session,))
+            seq = self._number("SELECT last_seq FROM sessions WHERE session = ?", self.session)
+            payload = encode(replace(message, session=self.session, seq=seq))
+            if self._bytes + len(payload) > self._bytes_max:
+                raise OutboxFullError(
+                    f"{self._path}: {self._bytes} bytes wait for a receipt, at most {self._bytes_max}",
+                    hint="the hub is away or cannot write; the search waits",
+                )
+            parcel = Parcel(self.session, seq, recipient, payload)
+            self._db.execute("INSERT INTO parcels VALUES (?, ?, ?, ?)", (self.session, seq, recipient, payload))
         self._bytes += len(payload)
         return parcel
 
@@ -118,12 +119,12 @@ class Outbox:
             self._db.executemany(
                 "INSERT INTO parcels VALUES (?, ?, ?, ?)",
                 [
-                    (session, seq, recipient, encode(replace(decode(payload), session=session, seq=seq)))
+                    (session, seq, recipient, _renumbered(payload, session, seq))
                     for seq, (recipient, payload) in enumerate(moved, used + 1)
                 ],
             )
             self._bytes = self._number("SELECT coalesce(sum(length(payload)), 0) FROM parcels")
-        self.session, self._seq, self._granted = session, used + len(moved), True
+        self.session, self._granted = session, True
 
     def trim(self, committed: SessionReceipt) -> int:
         """Forget what the hub has committed; returns how many messages that were.
@@ -153,7 +154,7 @@ class Outbox:
                 (*after, limit),
             ).fetchall()
         except sqlite3.Error as error:
-            raise _explained(self._path, error) from error
+            raise explained(self._path, error) from error
         return [Parcel(*row) for row in rows]
 
     def count(self) -> int:
@@ -161,7 +162,7 @@ class Outbox:
         try:
             return self._number("SELECT count(*) FROM parcels")
         except sqlite3.Error as error:
-            raise _explained(self._path, error) from error
+            raise explained(self._path, error) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -170,12 +171,12 @@ class Outbox:
     def _number(self, query: str, *bounds: int) -> int:
         return int(self._db.execute(query, bounds).fetchone()[0])
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._db, self._path)
+    def _transaction(self) -> Transaction:
+        return Transaction(self._db, self._path)
 
 
 def summary(home: Path) -> dict[str, int]:
-    """Return what a node's outbox says without touching it: messages sent, still pending, evaluations done."""
+    """Return what a node's outbox says without touching it: messages sent, pending, evaluations, damaged files."""
     path = home / "outbox.db"
     if not path.exists():
         raise OutboxError(f"{home}: no outbox there", hint="name the home of a node that has run")
@@ -187,30 +188,14 @@ def summary(home: Path) -> dict[str, int]:
         done = int(evaluations.read_text()) if evaluations.exists() else 0
     except (sqlite3.Error, OSError, ValueError) as error:
         raise OutboxError(f"{home}: {error}", hint="name the home of a node that has run") from error
-    return {"sent": int(sent), "pending": int(pending), "evaluations": done}
+    return {
+        "sent": int(sent),
+        "pending": int(pending),
+        "evaluations": done,
+        "set_aside": files_set_aside(path),
+    }
 
 
-def _explained(path: Path, error: Exception) -> OutboxError:
-    return OutboxError(f"{path}: {error}", hint="the node's home must be writable and have room")
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT, with SQLite's errors as `OutboxError`."""
-
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
-        self._db, self._path = db, path
-
-    def __enter__(self) -> None:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise _explained(self._path, error) from error
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        try:
-            self._db.execute("ROLLBACK" if error else "COMMIT")
-        except sqlite3.Error as failure:
-            if error is None:
-                raise _explained(self._path, failure) from failure
-        if isinstance(error, sqlite3.Error):
-            raise _explained(self._path, error) from error
+def _renumbered(payload: bytes, session: int, seq: int) -> bytes:
+    """Return the message under another key; its body is not judged, an earlier version may have had other bounds."""
+    return orjson.dumps(orjson.loads(payload) | {"session": session, "seq": seq})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +24,14 @@ __all__ = [
     "hidden_results",
     "integrity",
     "messages_by_type",
+    "newest_sessions",
     "nodes",
     "offences",
     "pending_components",
     "quarantined",
     "rejected",
+    "rejected_beyond",
+    "rejected_kept",
     "session_progress",
     "standings",
     "submissions",
@@ -65,19 +69,46 @@ def nodes(db: Database) -> list[NodeRow]:
     return [NodeRow(*row) for row in rows]
 
 
-def session_progress(db: Database) -> list[tuple[str, int, int, set[int]]]:
-    """Return (node, session, upto, seqs above it) of every session, from what is on disk."""
+def session_progress(db: Database, sessions: Iterable[tuple[str, int]]) -> list[tuple[str, int, int, set[int]]]:
+    """Return (node, session, upto, seqs above it) of these sessions, from what is on disk; 0 where there is nothing."""
     progress = []
-    for node_id, name, session, upto in db.execute(
-        "SELECT n.id, n.name, s.session, s.upto FROM sessions s JOIN nodes n ON n.id = s.node"
-    ).fetchall():
+    for name, session in sessions:
+        row = db.execute(
+            "SELECT n.id, s.upto FROM sessions s JOIN nodes n ON n.id = s.node WHERE n.name = ? AND s.session = ?",
+            (name, session),
+        ).fetchone()
+        node, upto = row or (0, 0)
         above = db.execute(
-            "SELECT seq FROM messages WHERE node = ? AND session = ? AND seq > ?"
-            " UNION SELECT seq FROM rejected WHERE node = ? AND session = ? AND seq > ?",
-            (node_id, session, upto, node_id, session, upto),
+            "SELECT seq FROM messages WHERE node = ?1 AND session = ?2 AND seq > ?3"
+            " UNION SELECT seq FROM rejected WHERE node = ?1 AND session = ?2 AND seq > ?3",
+            (node, session, upto),
         )
         progress.append((name, session, upto, {seq for (seq,) in above}))
     return progress
+
+
+def newest_sessions(db: Database, nodes: Iterable[str], *, limit: int) -> dict[str, list[int]]:
+    """Return the last sessions of each of these nodes, newest first."""
+    sql = (
+        "SELECT s.session FROM sessions s JOIN nodes n ON n.id = s.node WHERE n.name = ?"
+        " ORDER BY s.session DESC LIMIT ?"
+    )
+    return {node: [session for (session,) in db.execute(sql, (node, limit))] for node in nodes}
+
+
+def rejected_kept(db: Database) -> list[tuple[str, int, int]]:
+    """Return (node, rejected messages, their raw bytes) as far as they are kept."""
+    return list(
+        db.execute(
+            "SELECT n.name, count(*), coalesce(sum(length(r.payload)), 0)"
+            " FROM rejected r JOIN nodes n ON n.id = r.node GROUP BY n.name"
+        ).fetchall()
+    )
+
+
+def rejected_beyond(db: Database) -> dict[str, int]:
+    """Return how many rejected messages of each node were beyond its quota: counted, not kept."""
+    return dict(db.execute("SELECT name, rejected_beyond FROM nodes WHERE rejected_beyond > 0").fetchall())
 
 
 def messages_by_type(db: Database) -> dict[str, int]:

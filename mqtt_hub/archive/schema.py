@@ -3,6 +3,7 @@
 ::
 
     nodes ──┬─ sessions     one row a start of a node: how far it is committed
+            ├─ pruned       the keys of what `archive prune` has taken out, as ranges
             ├─ messages     every accepted message, as it was sent
             └─ rejected     every other one: raw bytes and the reason
     what accepted messages say, for people to read:
@@ -226,6 +227,17 @@ def m0012_patterns_once(db: Database) -> None:
     columns = ", ".join(f"json_extract(payload, '$.body.{field}') AS {field}" for field in fields)
     sql = f"SELECT id, id AS message, node, {columns} FROM messages WHERE type = 'PATTERN_SHARE'"  # noqa: S608 — names above
     db.create_view("patterns", sql)
+
+
+@MIGRATIONS()
+def m0014_bounds(db: Database) -> None:
+    """What was rejected beyond a node's quota, and which keys retention has taken out: no gap is unexplained."""
+    db.table("nodes").add_column("rejected_beyond", int, not_null_default=0)
+    db.table("pruned").create(
+        {"id": int, "node": int, "session": int, "first": int, "last": int, "pruned_at": str},
+        pk="id", foreign_keys=[("node", "nodes", "id")], not_null={"node", "session", "first", "last"},
+    )  # fmt: skip
+    db.table("pruned").create_index(["node", "session", "first"], unique=True)
 
 
 @MIGRATIONS()

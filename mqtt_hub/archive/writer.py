@@ -36,6 +36,7 @@ from mqtt_hub.trust import Deed, Event
 
 __all__ = ["ArchiveWriter", "Grant", "News", "Quorum"]
 
+SESSIONS_NOTED_MAX = 10_000  # known to have their row; beyond it they are asked for again
 REJECTED_BYTES_MAX = 256 * 1024  # of the raw bytes kept of a rejected message: the broker lets no larger one in
 
 _MESSAGES = (
@@ -138,8 +139,19 @@ class ArchiveWriter:
                 [(self._node(node), session, seq) for (node, session), seq in upto.items()],
             )
 
+    def note_rejected_beyond(self, counts: Mapping[str, int]) -> None:
+        """Note how many rejected messages of these nodes were beyond their quota."""
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE nodes SET rejected_beyond = ? WHERE id = ?",
+                [(count, self._node(node)) for node, count in counts.items()],
+            )
+
     def expire_collaborations(self, now: str) -> int:
-        """End the collaborations whose time is over; returns how many. One that names no end has an hour."""
+        """End the collaborations whose time is over; returns how many.
+
+        One that names no end has an hour, and none has more than a day: the end is the requester's clock's.
+        """
         with self._transaction():
             return self._connection.execute(
                 "UPDATE collaborations SET state = CASE"
@@ -149,7 +161,8 @@ class ArchiveWriter:
                 "   WHEN EXISTS (SELECT 1 FROM collaboration_answers a WHERE a.collaboration = collaborations.id)"
                 "     THEN 'declined' ELSE 'expired' END, ended_at = ?"
                 " WHERE state IN ('open', 'accepted')"
-                "   AND coalesce(expires_at, strftime('%Y-%m-%dT%H:%M:%fZ', requested_at, '+1 hour')) <= ?",
+                "   AND min(coalesce(expires_at, strftime('%Y-%m-%dT%H:%M:%fZ', requested_at, '+1 hour')),"
+                "           strftime('%Y-%m-%dT%H:%M:%fZ', requested_at, '+1 day')) <= ?",
                 (now, now),
             ).rowcount
 
@@ -193,6 +206,8 @@ class ArchiveWriter:
 
         A restart counts only sessions that have one.
         """
+        if len(self._sessions) >= SESSIONS_NOTED_MAX:
+            self._sessions.clear()
         node = self._sessions[name, session] = self._node(name, now=now)
         self._connection.execute(
             "INSERT OR IGNORE INTO sessions (node, session, upto) VALUES (?, ?, 0)", (node, session)

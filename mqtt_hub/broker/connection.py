@@ -147,6 +147,7 @@ class Connection(Link):
             raise RefusedError(ReturnCode.SERVER_UNAVAILABLE, "too many sessions")
         session, present = opened
         self._session, self._will = session, connect.will
+        self._allowance = self._reception.allowance(peer)
         if connect.will is not None:
             self._will_row = self._exchange.note_will(peer, connect.will)
         if self._timer is not None:
@@ -220,6 +221,8 @@ class Connection(Link):
         before = 0 if store is None else store.changes
         refused = exchange.accept(session.peer, packet)
         self._counters.messages_in += 1
+        if self._allowance is not None:
+            self._allowance.spend(len(packet.payload))
         self._reception.announce_message(session.peer.client_id, packet, refused)
         if packet.qos == 2 and session.record is not None:
             session.record.receive(packet.packet_id)

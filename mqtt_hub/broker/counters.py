@@ -38,6 +38,7 @@ class Counters:
     bytes_in: int = 0
     bytes_out: int = 0
     publishes_refused: int = 0
+    publishes_throttled: int = 0  # pauses of an account above publish_messages_per_s_max
     subscriptions_refused: int = 0
     qos2_refused: int = 0  # above received_qos2_max
     retained_refused: int = 0

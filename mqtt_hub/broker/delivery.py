@@ -102,14 +102,18 @@ class Deliveries:
         self.consumer = consumer
         self.limits = limits
         self.unacknowledged = 0
+        self.unacknowledged_bytes = 0
         self.stalled: dict[AckWindow, None] = {}  # in the order in which they stalled
         self._releasing: dict[AckWindow, None] = {}
         self._loop = asyncio.get_running_loop()
 
     @property
     def full(self) -> bool:
-        """Whether all connections together have reached the bound."""
-        return self.unacknowledged >= self.limits.unacknowledged_total_max
+        """Whether all connections together have reached a bound."""
+        return (
+            self.unacknowledged >= self.limits.unacknowledged_total_max
+            or self.unacknowledged_bytes >= self.limits.unacknowledged_total_bytes_max
+        )
 
     def release_later(self, window: AckWindow) -> None:
         """Let a window write what is due at the end of this turn: a batch that is acknowledged makes one write."""
@@ -137,14 +141,19 @@ class AckWindow:
         self._deliveries = deliveries
         self._write: Callable[[bytes], None] | None = write
         self.pending: deque[Delivery] = deque()  # in order of arrival
+        self.pending_bytes = 0
         self.resume = resume
         self._releasing = False
 
     @property
     def full(self) -> bool:
         """Whether nothing more may be handed over now."""
-        deliveries = self._deliveries
-        return len(self.pending) >= deliveries.limits.unacknowledged_messages_max or deliveries.full
+        deliveries, limits = self._deliveries, self._deliveries.limits
+        return (
+            len(self.pending) >= limits.unacknowledged_messages_max
+            or self.pending_bytes >= limits.unacknowledged_bytes_max
+            or deliveries.full
+        )
 
     def stall(self) -> None:
         """Ask to be resumed when there is room."""
@@ -164,7 +173,10 @@ class AckWindow:
             return None
         delivery = Delivery(packet, peer, refused, self, (consumer is not None) + (store is not None))
         self.pending.append(delivery)
+        size = len(packet.payload)
+        self.pending_bytes += size
         self._deliveries.unacknowledged += 1
+        self._deliveries.unacknowledged_bytes += size
         if store is not None:
             store.after_commit(delivery.settle)
         if consumer is not None:
@@ -182,6 +194,8 @@ class AckWindow:
         """Take over a delivery from the earlier connection of the same session."""
         former.pending.remove(delivery)
         self.pending.append(delivery)
+        former.pending_bytes -= len(delivery.payload)
+        self.pending_bytes += len(delivery.payload)
 
     def release_later(self) -> None:
         """Write what is due at the end of this turn."""
@@ -194,10 +208,14 @@ class AckWindow:
         self._releasing = False
         pending, deliveries = self.pending, self._deliveries
         replies: list[bytes] = []
-        before = len(pending)
+        before, size = len(pending), 0
         while pending and not pending[0].due:
-            replies.append(pending.popleft().reply())
+            delivery = pending.popleft()
+            size += len(delivery.payload)
+            replies.append(delivery.reply())
+        self.pending_bytes -= size
         deliveries.unacknowledged -= before - len(pending)
+        deliveries.unacknowledged_bytes -= size
         if self._write is not None and replies:
             self._write(b"".join(replies))
         if self in deliveries.stalled and not self.full:

@@ -57,7 +57,13 @@ class Limits:
     retained_messages_max          a message on a further topic is routed, but not retained
     retained_bytes_max             the same
     unacknowledged_messages_max    of one connection at the consumer: nothing is read from it
+    unacknowledged_bytes_max       of one connection, payloads: the same
     unacknowledged_total_max       of all connections: nothing is read from whoever publishes next
+    unacknowledged_total_bytes_max the same
+    publish_messages_per_s_max     of one account, a message counting once for each 4 KiB begun, beyond the burst:
+                                   nothing is read from its connections until it is due, so PUBACK waits; counted;
+                                   anonymous clients are no account
+    publish_burst_messages_max     so many at once after a pause
     decisions_per_session_max      cached access decisions: the cache starts anew
     routes_max                     cached topics: the cache starts anew
     deferred_messages_max          own messages and wills that wait for a plugin: dropped
@@ -94,7 +100,11 @@ class Limits:
     retained_messages_max: int = 10_000
     retained_bytes_max: int = 16 * _MIB
     unacknowledged_messages_max: int = 1_000
+    unacknowledged_bytes_max: int = 8 * _MIB
     unacknowledged_total_max: int = 20_000
+    unacknowledged_total_bytes_max: int = 64 * _MIB
+    publish_messages_per_s_max: float = 200.0
+    publish_burst_messages_max: int = 2_000
     decisions_per_session_max: int = 4_096
     routes_max: int = 8_192
     deferred_messages_max: int = 10_000

@@ -5,8 +5,9 @@
     data_received ─▶ Parser ─▶ handle(packet)        write(parts) ─▶ one join per loop turn ─▶ transport
          ▲ pause_reading while blocked                   ▲ ready? else messages wait in the session
 
-Reading is blocked while a decision is awaited, while the consumer has too much unacknowledged, and while the
-client does not read what it is sent. Everything that ends a connection goes through ``close``, once.
+Reading is blocked while a decision is awaited, while the consumer has too much unacknowledged, while the client does
+not read what it is sent, and while its account has used up its allowance. Everything that ends a connection goes
+through ``close``, once.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from mqtt_hub.broker.gate import UndecidedError
 from mqtt_hub.broker.limits import Limits
 from mqtt_hub.broker.packets import MalformedPacketError, Packet
 from mqtt_hub.broker.parser import Parser
+from mqtt_hub.broker.rate import Allowance
 
 __all__ = ["Link"]
 
@@ -45,6 +47,7 @@ class Link(asyncio.Protocol):
         self._parser = Parser(limits.packet_bytes_max)
         self._deliveries = deliveries
         self._window = AckWindow(deliveries, self.write, self._resume)
+        self._allowance: Allowance | None = None  # of the account, once it is known
         self._task: asyncio.Task[None] | None = None  # while a decision is awaited
         self._heard_at_s = 0.0
         self._out: list[bytes] = []
@@ -121,13 +124,16 @@ class Link(asyncio.Protocol):
     # reading
 
     def _process(self) -> None:
-        next_packet, pending, deliveries, limits = (
+        next_packet, window, deliveries, limits, allowance = (
             self._parser.next,
-            self._window.pending,
+            self._window,
             self._deliveries,
             self._limits,
+            self._allowance,
         )
+        pending = window.pending
         own_max, total_max = limits.unacknowledged_messages_max, limits.unacknowledged_total_max
+        own_bytes_max, total_bytes_max = limits.unacknowledged_bytes_max, limits.unacknowledged_total_bytes_max
         try:
             for _ in range(limits.packets_per_turn_max):
                 if (
@@ -136,6 +142,9 @@ class Link(asyncio.Protocol):
                     or self._closed
                     or len(pending) >= own_max
                     or deliveries.unacknowledged >= total_max
+                    or window.pending_bytes >= own_bytes_max
+                    or deliveries.unacknowledged_bytes >= total_bytes_max
+                    or (allowance is not None and allowance.left < 1)
                 ) and self._blocked():
                     break
                 packet = next_packet()
@@ -170,6 +179,11 @@ class Link(asyncio.Protocol):
         if self._window.full:
             self._window.stall()
             return True
+        if self._allowance is not None and self._allowance.left < 1:
+            wait_s = self._allowance.wait_s(self._loop.time())
+            if wait_s > 0:
+                self._pause(wait_s)
+                return True
         if not self._writing_paused:
             return False
         unsent_bytes = self._out_bytes + int(self._transport.get_write_buffer_size())
@@ -179,6 +193,12 @@ class Link(asyncio.Protocol):
         if not self._resume_due:
             self._resume_due = True
             self._loop.call_soon(self._go_on)
+
+    def _pause(self, wait_s: float) -> None:
+        if not self._resume_due:
+            self._resume_due = True
+            self._counters.publishes_throttled += 1
+            self._loop.call_later(wait_s, self._go_on)
 
     def _go_on(self) -> None:
         self._resume_due = False

@@ -24,6 +24,7 @@ from mqtt_hub.broker.identity import Account, Authenticator, Credentials
 from mqtt_hub.broker.logins import LoginThrottle, RefusedError, address_group
 from mqtt_hub.broker.packets import Connect, Publish, ReturnCode, Subscribe, Unsubscribe, Will
 from mqtt_hub.broker.plugins import PluginBridge
+from mqtt_hub.broker.rate import Allowance, Allowances
 
 __all__ = ["Entered", "Left", "Reception"]
 
@@ -58,6 +59,7 @@ class Reception:
         self._by_address: Counter[str] = Counter()
         self._by_account: Counter[str] = Counter()
         self._throttle = LoginThrottle(exchange.limits)
+        self._allowances = Allowances(exchange.limits)
         self._turns = asyncio.Semaphore(exchange.limits.logins_at_once_max)
         self._revocations = 0
         self._deferred: deque[Callable[[], None]] = deque()
@@ -97,6 +99,11 @@ class Reception:
                 raise RefusedError(ReturnCode.SERVER_UNAVAILABLE, f"too many connections of {name}")
             self._by_account[name] += 1
         connection.peer = peer
+
+    def allowance(self, peer: Peer) -> Allowance | None:
+        """Return what the account of a connection may publish, over all its connections; anonymous ones have none."""
+        name = peer.account.name
+        return self._allowances.of(name, asyncio.get_running_loop().time()) if name else None
 
     def exit(self, connection: Connection) -> None:
         """Forget an ended connection."""
@@ -140,8 +147,9 @@ class Reception:
                 return None if account is None else Peer(account, client_id, profile)
 
     def forget_failures(self, now_s: float) -> None:
-        """Forget logins that failed long ago."""
+        """Forget logins that failed long ago, and what accounts that are away have published."""
         self._throttle.forget(now_s)
+        self._allowances.forget(self._by_account, now_s)
 
     def disconnect(self, account_name: str, *, forget_session: bool) -> int:
         """End all connections of an account; return how many there were."""

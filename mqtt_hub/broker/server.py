@@ -210,6 +210,7 @@ class HubBroker(ListeningBroker):
             "queued_messages": sum(s.queued_messages for s in exchange.sessions.values()),
             "inflight_messages": sum(s.inflight_messages for s in exchange.sessions.values()),
             "unacknowledged_messages": self._deliveries.unacknowledged,
+            "unacknowledged_bytes": self._deliveries.unacknowledged_bytes,
             "store_pending_rows": 0 if self._store is None else self._store.pending_rows,
             "store_failing": int(self._store is not None and self._store.failing),
             **self._counters.as_dict(),

@@ -71,6 +71,7 @@ TABLES: Mapping[str, Table] = {
             "capabilities": "processor, memory, architecture and versions, as JSON",
             "first_seen": _AT,
             "last_seen": _AT,
+            "rejected_beyond": "rejected messages beyond its quota: counted, not kept",
         },
         facets=("role", "specialization", "state"),
         label="name",
@@ -103,6 +104,19 @@ TABLES: Mapping[str, Table] = {
         },
         facets=("type", "node"),
         newest_first="id",
+    ),
+    "pruned": Table(
+        "Pruned keys",
+        "What `archive prune` has taken out, as ranges of keys: no gap is unexplained, no key is new again.",
+        {
+            "id": "number in this archive",
+            "node": "whose",
+            "session": "of which start",
+            "first": "first seq of the range",
+            "last": "last seq of the range",
+            "pruned_at": _AT,
+        },
+        facets=("node",),
     ),
     "rejected": Table(
         "Rejected messages",

@@ -10,6 +10,7 @@
     doctor                                what is wrong, and what to do about it
     cert   server client                  TLS with a private authority
     rules  mosquitto nats                 accounts and access rule for a broker of one's own
+    archive  verify backup prune          check it, copy it, make it smaller
     spawn  demo                           many nodes; the whole thing in a minute
     dashboard                             the live view by itself, without a hub beside it
     browse                                the archive in Datasette
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import click
 
+from mqtt_hub.cli import archive as archive_commands
 from mqtt_hub.cli import browse, cert, dashboard, doctor, look, nodes, rules, run, submissions
 from mqtt_hub.cli import home as home_commands
 from mqtt_hub.cli import workloads as workload_commands
@@ -41,6 +43,7 @@ main.add_command(nodes.node)
 main.add_command(submissions.submission)
 main.add_command(workload_commands.workload)
 main.add_command(cert.cert)
+main.add_command(archive_commands.archive)
 main.add_command(rules.rules)
 main.add_command(run.serve)
 main.add_command(dashboard.dashboard)

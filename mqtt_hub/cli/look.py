@@ -27,6 +27,8 @@ def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes 
         return
     messages, components = report["messages"], report["components"]
     click.echo(f"hub {report['state']}, up {report['uptime_s']:.0f} s, port {report['port']}")
+    if report["reason"]:
+        click.echo(f"! nothing is acknowledged: {plain(report['reason'])}")
     for name, specialization in report["connected_nodes"].items():
         click.echo(f"  {name:<24} {plain(specialization)}")
     if report["connected"] > len(report["connected_nodes"]):
@@ -36,6 +38,13 @@ def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes 
     )
     for type_, count in messages["by_type"].items():
         click.echo(f"  {type_:<24} {count}")
+    for name, lost in (
+        ("rejected beyond a node's quota, not kept", messages["rejected_beyond_quota"]),
+        ("telemetry dropped by nodes", report["telemetry_dropped"]),
+        ("pauses of accounts that publish too fast", report["broker"]["publishes_throttled"]),
+    ):
+        if lost:
+            click.echo(f"  {name}: {lost}")
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(components.items())) or "none"
     click.echo(f"components: {verdicts}; patterns: {report['patterns']}; code: {report['code']}")
     levels = ", ".join(f"{count} {level}" for level, count in report["trust"]["levels"].items()) or "no node yet"

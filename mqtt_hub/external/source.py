@@ -79,7 +79,10 @@ class ExternalSource:
         self._deliver = deliver
         bound = self._settings.unacknowledged_messages_max
         limits = Limits(
-            packet_bytes_max=_PACKET_BYTES_MAX, unacknowledged_messages_max=bound, unacknowledged_total_max=bound
+            packet_bytes_max=_PACKET_BYTES_MAX,
+            unacknowledged_messages_max=bound,
+            unacknowledged_bytes_max=Limits().unacknowledged_total_bytes_max,  # all nodes come on one connection
+            unacknowledged_total_max=bound,
         )
         deliveries = self._deliveries = Deliveries(self._consume, limits)
 
@@ -154,6 +157,11 @@ class ExternalSource:
             "own_in_flight": outgoing.in_flight,
             "own_dropped": outgoing.dropped,
         }
+
+    def trouble(self) -> str:
+        """Say so where the broker is away: it keeps what nodes send, and they keep what has no receipt."""
+        away = self._task is not None and (self._connection is None or self._connection.gone.done())
+        return f"the broker at {', '.join(map(str, self._target.addresses))} cannot be reached" if away else ""
 
     def bounds(self) -> dict[str, float]:
         """Return the bounds in force."""

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from reprlib import Repr
 
 from mqtt_hub.protocol.errors import ProtocolError
 
@@ -58,7 +59,11 @@ class Flat:
     value: Text | Whole | Real
 
 
+_SHOWN = Repr()  # of what nests a thousand deep, repr() itself would raise
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother, _SHOWN.maxlong = 3, 160, 160, 160
+
+
 def fail(path: str, expected: str, value: object) -> ProtocolError:
     """Return the error for a field: where, what was expected, what came (shortened: it may be hostile)."""
-    shown = repr(value)
+    shown = _SHOWN.repr(value)
     return ProtocolError(f"{path}: expected {expected}, got {shown if len(shown) <= 60 else shown[:57] + '...'}")

@@ -12,6 +12,7 @@ ignored here and kept in the archive, which stores the bytes.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -106,6 +107,8 @@ def read_json(payload: bytes) -> dict[str, Any]:
         raise fail("envelope", "an object", value)
     if payload.count(b"[") + payload.count(b"{") > JSON_DEPTH_MAX and _depth(value) > JSON_DEPTH_MAX:
         raise ProtocolError(f"envelope: nested deeper than {JSON_DEPTH_MAX}")
+    if len(orjson.dumps(value)) != len(payload):  # not as we write it: spaces, escapes, or a key twice
+        _refuse_doubled_keys(payload)
     return value
 
 
@@ -157,6 +160,20 @@ def scope_of(message: Message, recipient: str = "") -> str:
     if scope is Scope.LEVEL:
         return str(message.body.level)
     return recipient if scope is Scope.RECIPIENT else ""
+
+
+def _refuse_doubled_keys(payload: bytes) -> None:
+    """Raise `ProtocolError` where an object names a key twice: we would read the last, SQLite and others the first."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            names = [name for name, _value in pairs]
+            doubled = next(name for name in names if names.count(name) > 1)
+            raise ProtocolError(f"envelope: the key {doubled[:60]!r} is there twice")
+        return found
+
+    json.loads(payload, object_pairs_hook=once)
 
 
 def _agree(message: Message, topic: Topic) -> None:

@@ -64,7 +64,8 @@ async def main(kind: str, home: Path, port: int) -> None:
             {"listeners": listeners},
             authenticate=source._authenticate,  # noqa: SLF001 — what the hub gives its broker, without the hub
             may=source._may,  # noqa: SLF001
-            limits=Limits(connections_per_account_max=10_000),  # the idle clients share an account
+            # The idle clients share an account; and what the broker can is asked, not what one account may.
+            limits=Limits(connections_per_account_max=10_000, publish_messages_per_s_max=1e9),
         )
     else:
         broker = Broker({"listeners": listeners, "plugins": {"serve.StockAccounts": {}, "serve.StockRule": {}}})

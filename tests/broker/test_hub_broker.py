@@ -310,8 +310,13 @@ def test_a_qos_2_message_repeated_on_a_new_connection_is_acknowledged_there_and_
 
 @pytest.mark.parametrize(
     "limits",
-    [Limits(unacknowledged_messages_max=5), Limits(unacknowledged_total_max=5)],
-    ids=["one connection", "all connections"],
+    [
+        Limits(unacknowledged_messages_max=5),
+        Limits(unacknowledged_total_max=5),
+        Limits(unacknowledged_bytes_max=5),
+        Limits(unacknowledged_total_bytes_max=5),
+    ],
+    ids=["one connection", "all connections", "bytes of one connection", "bytes of all connections"],
 )
 def test_reading_stops_at_the_bound_of_the_unacknowledged_and_goes_on(limits: Limits) -> None:
     with house_serving(limits, consume=True) as (house, running), enter(running, "node") as node:

@@ -59,6 +59,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     save(workload("tiny", [1, 2, 3, 1, 2], part="train"), place / "tiny.workload")
     (place / "cut.workload").write_bytes((place / "tiny.workload").read_bytes()[:-2])
     (place / "empty").write_bytes(b"")
+    (place / "in-the-way" / "outbox.db").mkdir(parents=True)
     (place / "node").mkdir()
     (place / "node" / "outbox.db").write_bytes(b"no database" * 1000)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -93,6 +94,11 @@ ONE_LINE = [
     ("mqtt-hub status --home {place}/home", 4, "mqtt-hub serve"),
     ("mqtt-hub status --home {place}/no-token", 2, "rotate observer"),
     ("mqtt-hub tail --home {place}/home", 4, "mqtt-hub serve"),
+    ("mqtt-hub archive verify --home {place}/nowhere", 5, "no archive there"),
+    ("mqtt-hub archive verify --home {place}/damaged", 5, "archive.db"),
+    ("mqtt-hub archive backup {place}/token --home {place}/home", 5, "exists"),
+    ("mqtt-hub archive backup {place}/copy --home {place}/nowhere", 5, "no archive there"),
+    ("mqtt-hub archive prune --older-than 1d --home {place}/nowhere", 5, "no archive there"),
     ("mqtt-hub tail --home {place}/nowhere", 2, "mqtt-hub init"),
     ("mqtt-hub spawn -n 1 --home {place}/nowhere", 2, "mqtt-hub init"),
     ("mqtt-hub spawn -n 1 --home {place}/home", 4, "mqtt-hub serve"),
@@ -106,7 +112,7 @@ ONE_LINE = [
     (RUN.replace("{place}/token", "{place}/bytes"), 2, "bytes"),
     (RUN.replace("{place}/token", "{place}/empty"), 2, "empty"),
     (RUN.replace("{place}/n", "{place}/file/n"), 2, "Not a directory"),
-    (RUN.replace("{place}/n", "{place}/node"), 6, "outbox.db"),
+    (RUN.replace("{place}/n", "{place}/in-the-way"), 6, "outbox.db"),
     (RUN + " --log-file {place}/nowhere/log", 2, "--log-file"),
     ("kernel-trainer outbox --home {place}/nowhere", 6, "no outbox"),
     ("kernel-trainer outbox --home {place}/node", 6, "node"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from mqtt_hub.bounds import HubLimits
 from mqtt_hub.broker import Limits
 from mqtt_hub.broker.counters import Counters
 from mqtt_hub.cli import main
@@ -35,7 +36,7 @@ def test_limits_and_counters_are_retained_under_status_broker_and_in_the_hubs_st
             assert time.monotonic() < end, told
         assert told["counters"]["logins_delayed"] >= 1
         assert {field.name for field in fields(Counters)} <= set(told["counters"])
-        assert set(told["limits"]) == {field.name for field in fields(Limits)}
+        assert set(told["limits"]) == {field.name for limits in (Limits, HubLimits) for field in fields(limits)}
         assert told["limits"]["login_failures_free_max"] == 2
         assert status_of(hub, "hub")["broker"]["logins_refused"] == refused
         assert hub.stop() == 0

@@ -100,13 +100,42 @@ def test_a_receipt_names_64_gaps_and_covers_only_what_lies_between_them() -> Non
     assert receipt.missing[-1] == SeqRange(2 * MISSING_RANGES_MAX - 1, 2 * MISSING_RANGES_MAX - 1)
 
 
-def test_sessions_and_nodes_are_apart_and_the_newest_session_comes_first() -> None:
+def test_sessions_and_nodes_are_apart() -> None:
     ledger = Ledger()
     for node, session in (("a", 1), ("a", 3), ("a", 2), ("b", 9)):
         assert ledger.claim(node, session, 1) is Claim.NEW
         ledger.commit(node, session, [1])
-    assert ledger.sessions("a") == [3, 2, 1]
-    assert ledger.sessions("nobody") == []
     assert ledger.receipt("nobody", 4) == SessionReceipt(4, 0, 0)
     assert ledger.take_moved() == {("a", 1), ("a", 2), ("a", 3), ("b", 9)}
     assert ledger.take_moved() == set()
+
+
+def spoken(ledger: Ledger, node: str, session: int, *, commit: bool = True) -> None:
+    ledger.claim(node, session, 1)
+    if commit:
+        ledger.commit(node, session, [1])
+
+
+def test_the_longest_quiet_sessions_beyond_the_bound_are_forgotten_and_none_that_is_at_it() -> None:
+    ledger = Ledger()
+    for session in (1, 2, 3, 4):
+        spoken(ledger, "a", session)
+    ledger.claim("a", 1, 2)
+    ledger.commit("a", 1, [2])
+    ledger.take_moved()
+    assert ledger.forget(4) == 0
+    assert ledger.forget(2) == 2
+    assert [session for session in (1, 2, 3, 4) if ledger.knows("a", session)] == [1, 4]
+
+
+def test_nothing_is_forgotten_that_is_not_on_disk_or_whose_progress_is_not() -> None:
+    ledger = Ledger()
+    spoken(ledger, "a", 1, commit=False)
+    spoken(ledger, "a", 2)
+    assert ledger.forget(0) == 0
+    upto = ledger.take_moved()
+    ledger.moved_again(upto)  # it could not be written down
+    assert ledger.forget(0) == 0
+    ledger.take_moved()
+    assert ledger.forget(0) == 1
+    assert ledger.knows("a", 1)

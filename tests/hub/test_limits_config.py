@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from mqtt_hub.bounds import HubLimits, explained
 from mqtt_hub.broker import Limits
 from mqtt_hub.home import Config, Home
 from mqtt_hub.protocol.errors import ConfigurationError
@@ -28,6 +30,19 @@ def test_bounds_are_read_and_a_whole_number_does_for_seconds(tmp_path: Path) -> 
     assert config.limits == Limits(connections_per_address_max=7, connect_timeout_s=3)
 
 
+def test_the_hubs_own_bounds_stand_beside_the_brokers(tmp_path: Path) -> None:
+    config = home_with(tmp_path, "rejected_messages_max = 7\nconnections_max = 3\n").config()
+    assert config.bounds == HubLimits(rejected_messages_max=7)
+    assert config.limits == Limits(connections_max=3)
+
+
+def test_every_bound_of_the_hub_is_explained_and_none_is_of_the_brokers() -> None:
+    names = [field.name for field in fields(HubLimits)]
+    assert list(explained()) == names
+    assert all(explained().values())
+    assert not {field.name for field in fields(Limits)} & set(names)
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
@@ -35,6 +50,7 @@ def test_bounds_are_read_and_a_whole_number_does_for_seconds(tmp_path: Path) -> 
         ("connections_max = 1.5", "limits.connections_max must be int, got 1.5"),
         ("connections_max = true", "limits.connections_max must be int, got True"),
         ("connect_timeout_s = '3'", "limits.connect_timeout_s must be float, got '3'"),
+        ("rejected_bytes_max = 0", "limits.rejected_bytes_max is 0, it must be more than 0"),
         ("queue_bytes_max = 0", "limits.queue_bytes_max is 0, it must be more than 0"),
         ("connect_timeout_s = nan", "limits.connect_timeout_s is nan"),
         ("inflight_messages_max = 70000", "limits.inflight_messages_max is 70000, not 1 to 65535"),

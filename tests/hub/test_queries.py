@@ -150,8 +150,23 @@ def test_a_restart_learns_of_every_session_that_has_a_message_with_and_without_a
     archive.commit(*(accepted(MessageType.PATTERN_SHARE, "a", session=1, seq=seq) for seq in (1, 2, 4)))
     archive.commit(rejected("a", b"x", session=1, seq=6), rejected("b", b"x", session=5, seq=1), rejected("b", b"x"))
     archive.writer.advance({("a", 1): 2})
-    progress = sorted(queries.session_progress(archive.db))
-    assert progress == [("a", 1, 2, {4, 6}), ("a", 2, 0, set()), ("b", 5, 0, {1})]
+    asked = [("a", 1), ("a", 2), ("b", 5), ("b", 6), ("nobody", 1)]
+    assert queries.session_progress(archive.db, asked) == [
+        ("a", 1, 2, {4, 6}),
+        ("a", 2, 0, set()),
+        ("b", 5, 0, {1}),
+        ("b", 6, 0, set()),
+        ("nobody", 1, 0, set()),
+    ]
+    assert queries.newest_sessions(archive.db, ["a", "nobody"], limit=16) == {"a": [2, 1], "nobody": []}
+    assert queries.newest_sessions(archive.db, ["a"], limit=1) == {"a": [2]}
+
+
+def test_what_is_kept_of_the_rejected_and_what_was_beyond_is_told_by_node(archive: Archive) -> None:
+    archive.commit(rejected("a", b"12345", session=1, seq=6), rejected("a", b"x"), rejected("b", b""))
+    archive.writer.note_rejected_beyond({"b": 7, "c": 1})
+    assert sorted(queries.rejected_kept(archive.db)) == [("a", 2, 6), ("b", 1, 0)]
+    assert queries.rejected_beyond(archive.db) == {"b": 7, "c": 1}
 
 
 def test_sessions_of_a_batch_that_failed_are_known_when_it_succeeds(archive: Archive) -> None:
@@ -161,7 +176,7 @@ def test_sessions_of_a_batch_that_failed_are_known_when_it_succeeds(archive: Arc
         archive.commit(*batch)
     archive.db.execute("DROP TRIGGER no")
     archive.commit(*batch)
-    assert queries.session_progress(archive.db) == [("a", 1, 0, {1})]
+    assert queries.session_progress(archive.db, [("a", 1)]) == [("a", 1, 0, {1})]
 
 
 def test_the_file_vouches_for_itself(archive: Archive) -> None:

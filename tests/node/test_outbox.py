@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,8 @@ from mqtt_hub.protocol.bodies import CollaborationResponse, SeqRange, SessionRec
 from mqtt_hub.protocol.codec import Message, decode
 from mqtt_hub.protocol.errors import ProtocolError
 from mqtt_hub.protocol.table import MessageType
-from trainers.outbox import Outbox, OutboxError, OutboxFullError, summary
+from trainers.outbox import Outbox, summary
+from trainers.outbox_file import OutboxDamagedError, OutboxDiskError, OutboxError, OutboxFullError
 
 
 def message(reason: str = "", evaluations: int = 0) -> Message:
@@ -194,7 +196,7 @@ def test_what_was_sent_under_a_granted_session_keeps_its_key(tmp_path: Path) -> 
 @pytest.mark.parametrize("content", [b"no database at all, but long enough for a header" * 4, b"SQLite format 3\0"])
 def test_a_damaged_file_is_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "outbox.db").write_bytes(content)
-    with pytest.raises(OutboxError) as caught:
+    with pytest.raises(OutboxDamagedError) as caught:
         Outbox(tmp_path / "outbox.db")
     assert "\n" not in str(caught.value)
     assert str(tmp_path / "outbox.db") in str(caught.value)
@@ -213,7 +215,7 @@ def test_a_file_that_may_not_be_written_is_an_outbox_error_and_nothing_is_taken_
     """SQLite is told to refuse, as on a read-only disk: permissions would not stop a test that runs as root."""
     outbox = Outbox(tmp_path / "outbox.db")
     outbox._db.execute("PRAGMA query_only = ON")
-    with pytest.raises(OutboxError):
+    with pytest.raises(OutboxDiskError):
         outbox.put(message(), "")
     outbox._db.execute("PRAGMA query_only = OFF")
     assert outbox.put(message(), "").seq == 1
@@ -227,7 +229,7 @@ def test_damage_while_running_is_an_outbox_error_not_a_foreign_one(tmp_path: Pat
         other.execute("DROP TABLE parcels")
     other.close()
     for call in (outbox.pending, outbox.count, lambda: outbox.put(message(), "")):
-        with pytest.raises(OutboxError):
+        with pytest.raises(OutboxDamagedError):
             call()
     outbox.close()
 
@@ -239,11 +241,100 @@ def test_summary_counts_what_was_sent_and_what_waits(tmp_path: Path) -> None:
     outbox.put(message(), "")
     outbox.trim(SessionReceipt(1, 1, 1))
     (tmp_path / "evaluations").write_text("12\n")
-    assert summary(tmp_path) == {"sent": 2, "pending": 1, "evaluations": 12}
+    assert summary(tmp_path) == {"sent": 2, "pending": 1, "evaluations": 12, "set_aside": 0}
     outbox.close()
 
 
 def test_summary_of_a_home_whose_name_needs_escaping_is_read_all_the_same(tmp_path: Path) -> None:
     home = tmp_path / "50 % ? of # it"
     Outbox(home / "outbox.db").close()
-    assert summary(home) == {"sent": 0, "pending": 0, "evaluations": 0}
+    assert summary(home) == {"sent": 0, "pending": 0, "evaluations": 0, "set_aside": 0}
+
+
+def fill(outbox: Outbox) -> None:
+    while True:
+        outbox.put(message("x" * 400), "")
+
+
+def test_a_full_disk_makes_wait_takes_no_seq_and_room_mends_it(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.db")
+    outbox.put(message(), "")
+    pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
+    outbox._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(OutboxDiskError, match="full"):
+        fill(outbox)
+    outbox._db.execute("PRAGMA max_page_count = 1000000")
+    waiting = keys(outbox)
+    assert (outbox.put(message(), "").seq, keys(outbox)[:-1]) == (len(waiting) + 1, waiting)
+    assert waiting == [(1, seq) for seq in range(1, len(waiting) + 1)]
+    outbox.close()
+
+
+def test_a_locked_file_makes_wait(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.db")
+    outbox._db.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OutboxDiskError, match="locked"):
+        outbox.put(message(), "")
+    other.execute("ROLLBACK")
+    other.close()
+    assert outbox.put(message(), "").seq == 1
+    outbox.close()
+
+
+DAMAGES = {
+    "no database": b"no database at all, but long enough for a header" * 4,
+    "cut short": b"SQLite format 3\0",
+}
+
+
+@pytest.mark.parametrize("content", list(DAMAGES.values()), ids=list(DAMAGES))
+def test_a_damaged_file_is_set_aside_each_under_its_own_name_and_never_deleted(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "outbox.db"
+    for number in (1, 2):
+        path.write_bytes(content + b"%d" % number)
+        outbox, aside = Outbox.begin(path)
+        assert aside == tmp_path / f"outbox.db.damaged-{number}"
+        assert aside.read_bytes() == content + b"%d" % number
+        assert outbox.put(message(), "").seq == 1
+        outbox.close()
+        for rest in tmp_path.glob("outbox.db-*"):
+            rest.unlink()
+    assert summary(tmp_path)["set_aside"] == 2
+
+
+def test_a_damaged_page_is_found_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    outbox = Outbox(path)
+    for _ in range(40):
+        outbox.put(message("x" * 400), "")
+    outbox.close()
+    data = bytearray(path.read_bytes())
+    data[4096 * 3 :] = b"\xa5" * (len(data) - 4096 * 3)
+    path.write_bytes(data)
+    outbox, aside = Outbox.begin(path)
+    assert aside is not None
+    assert outbox.count() == 0
+    outbox.close()
+
+
+def test_a_sound_file_is_not_set_aside(tmp_path: Path) -> None:
+    outbox, aside = Outbox.begin(tmp_path / "outbox.db")
+    outbox.put(message(), "")
+    outbox.close()
+    outbox, aside = Outbox.begin(tmp_path / "outbox.db")
+    assert aside is None
+    assert outbox.count() == 1
+    outbox.close()
+
+
+def test_what_an_earlier_version_put_in_keeps_fields_and_bounds_that_this_one_does_not_know(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.db")
+    outbox.put(message(), "")
+    foreign = {"v": 1, "type": "PATTERN_SHARE", "seq": 1, "session": 1, "mood": "good", "body": {"kind": "k", "x": 1}}
+    outbox._db.execute("UPDATE parcels SET payload = ?", (orjson.dumps(foreign),))
+    outbox.adopt_session(9)
+    (parcel,) = outbox.pending()
+    assert orjson.loads(parcel.payload) == foreign | {"session": 9}
+    outbox.close()
