@@ -63,7 +63,7 @@ def test_what_is_told_of_the_way_to_the_fleet_is_so() -> None:
     assert pieces.STALE_S == 7 * 24 * 3600
     assert "continued for a week" in text
     assert {suffix for suffix in re.findall(r"`(\.[a-zA-Z]+)`", text) if SUFFIXES[suffix.lower()] in FORMATS} == {
-        ".csv", ".tsv", ".txt", ".keys", ".oracleGeneral",
+        ".csv", ".tsv", ".txt", ".keys", ".oracleGeneral", ".swf", ".vscsi",
     }  # fmt: skip
 
 

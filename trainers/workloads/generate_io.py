@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 from trainers.workloads.requests import Row, pace
 
-__all__ = ["FAMILIES", "PART_SEEDS", "ROWS", "Family", "generate"]
+__all__ = ["FAMILIES", "PART_SEEDS", "ROWS", "Family", "generate", "merged"]
 
 Source: TypeAlias = Iterator[Row]
 
@@ -49,11 +49,11 @@ def generate(family: str, seed: int, channels: int, rows: int = ROWS) -> list[Ro
     declared = FAMILIES[family]
     rng = random.Random(f"{family} {seed}")
     return pace(
-        _merged(declared.sources(rng), rows), channels, declared.disk_load if channels == 1 else declared.drive_load
+        merged(declared.sources(rng), rows), channels, declared.disk_load if channels == 1 else declared.drive_load
     )
 
 
-def _merged(sources: Iterable[Source], count: int) -> list[Row]:
+def merged(sources: Iterable[Source], count: int) -> list[Row]:
     """Return the first ``count`` requests of all sources together, in order of time."""
     heads = [(next(source), place, source) for place, source in enumerate(sources)]
     found: list[Row] = []

@@ -5,7 +5,7 @@
     oracle-general   libCacheSim's 24-byte records <IQIq: clock, object, size, next access
     keys             text, one key a line; a key is any string of bytes
     csv              one column of a table: by --column, by a known name in the header, or by position;
-                      of a kind whose rows have columns: these columns, by the header
+                     of a kind whose rows have columns: these columns, by the header
     perf-sched, swf, blkparse, perf-block, vscsi   of other kinds: sources.TEXT_TRACES, BINARY_TRACES
 
 Sizes are ignored: every object is one page. As in libCacheSim, a record of size 0 is no request. Importers
