@@ -39,8 +39,10 @@ def wasm_functions(component: Component, engine: wasmtime.Engine) -> dict[str, C
     memory = wasmtime.Memory(store, wasmtime.MemoryType(wasmtime.Limits(1, None)))
     linker = wasmtime.Linker(engine)
     linker.define(store, "env", "memory", memory)
-    instance = linker.instantiate(store, wasmtime.Module(engine, to_wasm(component)))
-    exports = instance.exports(store)
+    exports = {
+        name: linker.instantiate(store, wasmtime.Module(engine, module)).exports(store)[name]
+        for name, module in to_wasm(component).items()
+    }
 
     def bound(name: str) -> Callable[[Sequence[int]], int]:
         def call(features: Sequence[int]) -> int:
