@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from trainers.arenas.cpu_scheduling.counting import COUNTERS, cautious_value, starved, value
 from trainers.arenas.cpu_scheduling.form import CPUS_MAX, FORM, TICK, WEIGHT_MAX
-from trainers.arenas.kind import GENERAL_TESTS, Capacity, Counter, Kind, Shown
+from trainers.arenas.kind import Capacity, Counter, Kind, Shown
 from trainers.workloads.codecs import Column, Columns
 from trainers.workloads.errors import WorkloadError
 
@@ -96,7 +96,6 @@ KIND = Kind(
     value=value,
     search_value=cautious_value,
     limit=starved,
-    tests=(*GENERAL_TESTS, "limits"),
     shown=Shown("j", lambda millionths, _rows: millionths / 1_000_000),
     baselines=BASELINES,
     baseline="rr",
