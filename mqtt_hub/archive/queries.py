@@ -222,22 +222,10 @@ def components(db: Database) -> list[dict[str, Any]]:
     return [dict(row) | {"authors": list(authors(db, row["id"]))} for row in rows]
 
 
-def components_named(db: Database, start: str) -> list[dict[str, Any]]:
-    """Return the components whose id begins so, two at most: source, C, authors, parents, verdict, hidden scores."""
-    rows = db.query(
-        "SELECT id, kind, verdict, reason, target, source, c_source FROM components WHERE substr(id, 1, ?) = ? LIMIT 2",
-        (len(start), start),
-    )
-    found = []
-    for row in list(rows):
-        parents = db.execute("SELECT parent FROM lineage WHERE component = ? ORDER BY parent", (row["id"],))
-        hidden = db.query(
-            "SELECT workload, value, bound, best_baseline, best_baseline_value FROM leaderboard WHERE component = ?",
-            (row["id"],),
-        )
-        more = {"authors": list(authors(db, row["id"])), "parents": [parent for (parent,) in parents]}
-        found.append({**row, **more, "hidden": list(hidden)})
-    return found
+def components_named(db: Database, start: str) -> list[str]:
+    """Return the ids of components that start so, two at most: more than one is not one."""
+    rows = db.execute("SELECT id FROM components WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2", (start,))
+    return [id_ for (id_,) in rows]
 
 
 def hidden_results(db: Database) -> list[dict[str, Any]]:

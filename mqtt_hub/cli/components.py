@@ -6,7 +6,7 @@ from contextlib import closing
 
 import click
 
-from mqtt_hub.archive import queries
+from mqtt_hub.archive import findings, queries
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home
@@ -35,20 +35,21 @@ def show(name: str, form: str, home: Home) -> None:
     """  # noqa: D301 — click's \b keeps the lines apart
     with closing(open_read_only(home.archive_path)) as db:
         found = queries.components_named(db, name)
-    if len(found) != 1:
+        facts = findings.component(db, found[0]) if len(found) == 1 else None
+        hidden = findings.scores_of(db, found[0]) if facts else []
+    if facts is None:
         raise ConfigurationError(
-            f"{'no' if not found else 'more than one'} component is called {name[:80]}", hint="mqtt-hub browse"
+            f"{'more than one' if found else 'no'} component is called {name[:80]}", hint="mqtt-hub browse"
         )
-    (facts,) = found
     if form == "json":
-        click.echo(to_json(facts))
+        click.echo(to_json(facts | {"hidden": hidden}))
         return
     verdict = f"{facts['verdict']} ({facts['reason']})" if facts["reason"] else facts["verdict"]
     head = Provenance(
         facts["kind"], facts["id"], tuple(facts["authors"]), tuple(facts["parents"]), facts["target"], verdict,
         {
             row["workload"]: (row["value"], row["best_baseline"], row["best_baseline_value"], row["bound"])
-            for row in facts["hidden"]
+            for row in hidden
         },
     )  # fmt: skip
     if form == "c" and not facts["c_source"]:

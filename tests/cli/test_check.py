@@ -16,8 +16,7 @@ from mqtt_hub.home import Home
 from mqtt_hub.protocol.bodies import Claim, HiddenScore, OsComponentShare
 from mqtt_hub.protocol.table import MessageType
 from tests.hub.archives import Archive
-from tests.hub.entries import accepted, digest
-from tests.protocol.examples import KIND as EXAMPLE_KIND
+from tests.hub.entries import accepted, digest, result_on
 from tests.real_parts import need
 from trainers.arenas.evaluator import Evaluator
 from trainers.arenas.page_replacement.kind import KIND
@@ -131,15 +130,15 @@ def test_the_hub_shows_what_its_archive_has(tmp_path: Path) -> None:
     home = Home(tmp_path / "hub")
     assert CliRunner().invoke(mqtt_hub.cli.main, ["init", "--home", str(home.path)]).exit_code == 0
     archive = Archive(home.archive_path)
-    archive.commit(
-        accepted(MessageType.OS_COMPONENT_SHARE, "AI_Node_1", seq=1, source="source 1", authors=("AI_Node_1", "B"),
-                 parents=(digest(9),), target="shop"),
+    shared = accepted(
+        MessageType.OS_COMPONENT_SHARE, "AI_Node_1", seq=1, source="source 1", authors=("AI_Node_1", "B"),
+        parents=(digest(9),), target="shop",
     )  # fmt: skip
+    archive.commit(shared)
     score = HiddenScore("shop", digest(7), "misses", 100, 1000, 390.0, 300.0, {"lru": 450.0, "arc": 410.0}, "lru")
     archive.commit(
-        accepted(MessageType.TEST_RESULT, "V1", seq=1, component=digest(1), hidden=(score,), digest=digest(3),
-                 verdict="accepted", kind=EXAMPLE_KIND, c_source="int x;\n"),
-    )  # fmt: skip
+        result_on(shared, "V1", seq=1, hidden=(score,), digest=digest(3), verdict="accepted", c_source="int x;\n")
+    )
     archive.db.close()
 
     def show(*words: str) -> Result:
