@@ -3,8 +3,10 @@
 ::
 
     run                          a trainer or validator node
-    kinds                        the component kinds there are
+    kinds, baselines             the component kinds there are, and what is to be beaten
     evaluate                     one policy or baseline on one workload
+    tests, check                 what a component must pass, and whether one does
+    export                       a component as C or as source, with its provenance
     workload                     import, record, show, split, bundled
     experiment                   what sharing is worth, measured
     outbox                       what a node has sent and what still waits
@@ -18,20 +20,26 @@ from __future__ import annotations
 import click
 
 from mqtt_hub.protocol.command_line import Commands
-from trainers.commands_doctor import doctor
-from trainers.commands_experiment import experiment
-from trainers.commands_kinds import kinds
-from trainers.commands_node import outbox, run
-from trainers.commands_workload import evaluate, workload
 
 __all__ = ["main"]
 
+# Imported when they are run: the list of commands is there at once.
+_COMMANDS = {
+    "run": ("trainers.commands_node:run", "Run a node until Ctrl-C."),
+    "outbox": ("trainers.commands_node:outbox", "Show how much a node has sent, and what has no receipt yet."),
+    "kinds": ("trainers.commands_kinds:kinds", "List the component kinds there are."),
+    "baselines": ("trainers.commands_kinds:baselines", "Show what baselines, oracles and the bound reach."),
+    "evaluate": ("trainers.commands_workload:evaluate", "Score a policy or a baseline on a workload."),
+    "tests": ("trainers.commands_trials:tests", "List the tests that a component must pass."),
+    "check": ("trainers.commands_trials:check", "Run them on one component."),
+    "export": ("trainers.commands_trials:export", "Write a component as C or as source, with its provenance."),
+    "workload": ("trainers.commands_workload:workload", "Import, record, show and split workload files."),
+    "experiment": ("trainers.commands_experiment:experiment", "Measure what sharing is worth."),
+    "doctor": ("trainers.commands_doctor:doctor", "Look whether this machine can run a node."),
+}
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=Commands, deferred=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mqtt-hub")
 def main() -> None:
     """A node of the fleet: searches for OS kernel policies, or validates what others found."""
-
-
-for command in (run, outbox, kinds, evaluate, workload, experiment, doctor):
-    main.add_command(command)

@@ -1,14 +1,21 @@
-"""``kernel-trainer kinds``: which component kinds there are. Parse, call, print."""
+"""``kernel-trainer kinds`` and ``baselines``: which component kinds there are, and what is to be beaten."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 import orjson
 
+from trainers.arenas.errors import EvaluationError
 from trainers.arenas.evaluate import bundled
+from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.registry import kinds as known_kinds
+from trainers.standings import standing
+from trainers.workloads.format import read
+from trainers.yardstick import Yardstick
 
-__all__ = ["kinds"]
+__all__ = ["baselines", "kinds"]
 
 
 @click.command()
@@ -24,3 +31,31 @@ def kinds(*, as_json: bool) -> None:
             click.echo(
                 f"{kind.name:<20} {', '.join(kind.specializations):<20} {kind.metric:<10} {len(names)} workloads"
             )
+
+
+@click.command()
+@click.option("--kind", help="One component kind (default: all).")
+@click.option(
+    "--workload",
+    "workloads",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="On this workload (repeatable; default: those that come with the kinds).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def baselines(kind: str | None, workloads: tuple[Path, ...], *, as_json: bool) -> None:
+    """Show what every baseline, oracle and the bound reach on each workload; fails where anything beats a bound."""
+    names = [kind] if kind else list(known_kinds())
+    given = [read(path) for path in workloads] or [found for name in names for found in bundled(name)]
+    with Evaluators() as evaluators:
+        yardsticks = {name: Yardstick(evaluators.of(name)) for name in {found.kind for found in given}}
+        told = []
+        for found in given:
+            told.append(standing(yardsticks[found.kind], found))
+            if not as_json:
+                click.echo(told[-1].text())
+    if as_json:
+        click.echo(orjson.dumps([one.json() for one in told]))
+    if beyond := [f"{one.workload.name} ({one.workload.part}): {name}" for one in told for name in one.beyond]:
+        raise EvaluationError(f"better than the bound: {', '.join(beyond)}", hint="then the bound is wrong")

@@ -22,7 +22,7 @@ class Yardstick:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
-        self._kind = evaluator.kind
+        self.kind = evaluator.kind
         self._unit: dict[str, Values] = {}  # workload id -> counters of the default baseline
         self._baselines: dict[str, dict[str, int]] = {}  # workload id -> values by name, the bound's too
         self._programs: dict[str, dict[str, int]] = {}  # workload id -> values by name
@@ -30,14 +30,14 @@ class Yardstick:
     def value(self, outcome: Counters, workload: Workload) -> int:
         """Return the kind's value of a run on the workload."""
         if workload.id not in self._unit:
-            counted = self._evaluator.baseline(self._kind.baseline, workload.id, workload.capacity)
+            counted = self._evaluator.baseline(self.kind.baseline, workload.id, workload.capacity)
             self._unit[workload.id] = counted.values
-        return self._kind.value(outcome.values, self._unit[workload.id])
+        return self.kind.value(outcome.values, self._unit[workload.id])
 
     def over_the_limit(self, outcome: Counters, workload: Workload) -> str:
         """Say why a run is not acceptable whatever its value; empty where it is."""
         self.value(outcome, workload)
-        return self._kind.limit(outcome.values, self._unit[workload.id])
+        return self.kind.limit(outcome.values, self._unit[workload.id]) if self.kind.limit else ""
 
     def baselines(self, workload: Workload) -> dict[str, int]:
         """Return the values of every baseline and of the bound, by name."""
@@ -45,9 +45,17 @@ class Yardstick:
             self._evaluator.load(workload)
             self._baselines[workload.id] = {
                 name: self.value(self._evaluator.baseline(name, workload.id, workload.capacity), workload)
-                for name in (*self._kind.baselines, self._kind.bound)
+                for name in (*self.kind.baselines, self.kind.bound)
             }
         return dict(self._baselines[workload.id])
+
+    def oracles(self, workload: Workload) -> dict[str, int]:
+        """Return the values of those who know the future but prove nothing."""
+        self._evaluator.load(workload)
+        return {
+            name: self.value(self._evaluator.baseline(name, workload.id, workload.capacity), workload)
+            for name in self.kind.oracles
+        }
 
     def programs(self, workload: Workload) -> dict[str, int]:
         """Return what the textbook's programs reach: where search starts, so that it gets no credit for them."""
@@ -55,7 +63,7 @@ class Yardstick:
             self._evaluator.load(workload)
             outcomes = {
                 name: self._evaluator.run(program, workload.id, workload.capacity)
-                for name, program in classics(self._kind.name).items()
+                for name, program in classics(self.kind.name).items()
             }
             self._programs[workload.id] = {
                 name: self.value(outcome, workload)
@@ -70,13 +78,16 @@ class Yardstick:
         if twin is None:
             return ""
         on_train = self.baselines(twin)
-        return min(self._kind.baselines, key=lambda name: (on_train[name], name))
+        return min(self.kind.baselines, key=lambda name: (on_train[name], name))
 
     def beyond_the_bound(self, outcome: Counters, workload: Workload, capacity: int) -> str:
         """Say so where a value is lower than what is proven: the arena was cheated, or the proof is wrong."""
-        unit, bound = (
-            self._evaluator.baseline(name, workload.id, capacity).values
-            for name in (self._kind.baseline, self._kind.bound)
-        )
-        value, least = (self._kind.value(counters, unit) for counters in (outcome.values, bound))
-        return f"{value} {self._kind.metric} where {least} are the proven bound" if value < least else ""
+        if capacity == workload.capacity:
+            value, least = self.value(outcome, workload), self.baselines(workload)[self.kind.bound]
+        else:
+            unit, bound = (
+                self._evaluator.baseline(name, workload.id, capacity).values
+                for name in (self.kind.baseline, self.kind.bound)
+            )
+            value, least = (self.kind.value(counters, unit) for counters in (outcome.values, bound))
+        return f"{value} {self.kind.metric} where {least} are the proven bound" if value < least else ""

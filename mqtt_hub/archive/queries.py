@@ -20,6 +20,7 @@ __all__ = [
     "best_patterns",
     "components",
     "components_by_verdict",
+    "components_named",
     "helped",
     "hidden_results",
     "integrity",
@@ -250,6 +251,12 @@ def components(db: Database) -> list[dict[str, Any]]:
         "SELECT id, kind, verdict, reason, target, source, c_source, message FROM components ORDER BY message"
     )
     return [dict(row) | {"authors": list(authors(db, row["id"]))} for row in rows]
+
+
+def components_named(db: Database, start: str) -> list[str]:
+    """Return the ids of components that start so, two at most: more than one is not one."""
+    rows = db.execute("SELECT id FROM components WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2", (start,))
+    return [id_ for (id_,) in rows]
 
 
 def hidden_results(db: Database) -> list[dict[str, Any]]:

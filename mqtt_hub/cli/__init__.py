@@ -7,6 +7,7 @@
            quarantine release             whose shares are not taken
     submission  list reopen               what validators made of it
     workload  add list best               what the fleet searches for, and what it has found
+    component  show                       what the archive has of one, as source or as C
     doctor                                what is wrong, and what to do about it
     cert   server client                  TLS with a private authority
     rules  mosquitto nats                 accounts and access rule for a broker of one's own
@@ -24,7 +25,7 @@ from __future__ import annotations
 import click
 
 from mqtt_hub.cli import archive as archive_commands
-from mqtt_hub.cli import browse, cert, dashboard, doctor, look, nodes, rules, run, submissions
+from mqtt_hub.cli import browse, cert, components, dashboard, doctor, look, nodes, rules, run, submissions
 from mqtt_hub.cli import home as home_commands
 from mqtt_hub.cli import workloads as workload_commands
 from mqtt_hub.protocol.command_line import Commands
@@ -42,6 +43,7 @@ main.add_command(home_commands.init)
 main.add_command(nodes.node)
 main.add_command(submissions.submission)
 main.add_command(workload_commands.workload)
+main.add_command(components.component)
 main.add_command(cert.cert)
 main.add_command(archive_commands.archive)
 main.add_command(rules.rules)

@@ -34,7 +34,7 @@ def test_source_and_its_module_count_the_same(evaluator: Evaluator, trace: Trace
     made = trace(random.Random(1))
     evaluator.load(made)
     component = CLASSICS["arc"]
-    assert evaluator.run(component, made.id, 5) == evaluator.run(to_wasm(component), made.id, 5)
+    assert evaluator.run(component, made.id, 5) == evaluator.run(to_wasm(component).values(), made.id, 5)
 
 
 @pytest.mark.parametrize("engine", ["wasm", "reference"])
@@ -155,7 +155,7 @@ def test_without_wasmtime_bytes_cannot_be_run(reference: Evaluator, trace: Trace
     made = trace(random.Random(12))
     reference.load(made)
     with pytest.raises(EvaluationError, match="only source can be run"):
-        reference.run(to_wasm(CLASSICS["lru"]), made.id, 5)
+        reference.run(to_wasm(CLASSICS["lru"]).values(), made.id, 5)
 
 
 def test_without_wasmtime_the_reference_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:

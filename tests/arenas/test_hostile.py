@@ -73,10 +73,10 @@ def test_a_hostile_module_is_a_failure_and_the_next_candidate_runs(
     evaluator.load(made)
     blob, reason = HOSTILE[name]
     before = evaluator.restarts
-    outcome = evaluator.run(blob, made.id, 5)
+    outcome = evaluator.run([blob], made.id, 5)
     assert isinstance(outcome, Failure), outcome
     assert (outcome.reason, bool(outcome.detail)) == (reason, True), outcome
-    assert isinstance(evaluator.run(module(), made.id, 5), Counters)
+    assert isinstance(evaluator.run([module()], made.id, 5), Counters)
     assert evaluator.restarts == before, "no hostile module should cost a process"
 
 
@@ -88,12 +88,12 @@ def test_memory_cannot_be_grown(evaluator: Evaluator, made: Workload) -> None:
         on_insert="(i64.load (i32.const 4104))",  # the register: -1 is no action, so it traps
         adapt="(i64.extend_i32_s (memory.grow (i32.const 30000)))",
     )
-    outcome = evaluator.run(greedy, made.id, 5)
-    expected = evaluator.run(refused, made.id, 5)
+    outcome = evaluator.run([greedy], made.id, 5)
+    expected = evaluator.run([refused], made.id, 5)
     assert isinstance(outcome, Counters)
     assert isinstance(expected, Counters)
     assert outcome.values["misses"] == expected.values["misses"]
-    assert isinstance(evaluator.run(same_as_minus_one, made.id, 5), Failure)
+    assert isinstance(evaluator.run([same_as_minus_one], made.id, 5), Failure)
 
 
 @pytest.mark.parametrize("value", [0, 1, 127, 255])
@@ -103,20 +103,20 @@ def test_scribbling_over_the_arena_hurts_nobody_else(
 ) -> None:
     """A module may spoil its own run (the language cannot even write), and then the next one is unharmed."""
     evaluator.load(made)
-    expected = evaluator.run(module(), made.id, 5)
+    expected = evaluator.run([module()], made.id, 5)
     scribble = f"(memory.fill (i32.const {start}) (i32.const {value}) (i32.const 4096)) (i64.const 0)"
-    outcome = evaluator.run(module(on_hit=scribble), made.id, 5)
+    outcome = evaluator.run([module(on_hit=scribble)], made.id, 5)
     assert isinstance(outcome, Counters) or outcome.reason in ("trap", "fuel")
-    assert evaluator.run(module(), made.id, 5) == expected
+    assert evaluator.run([module()], made.id, 5) == expected
 
 
 def test_wall_clock_ends_what_fuel_does_not(made: Workload) -> None:
     with Evaluator(engine="wasm", timeout_s=0.5, fuel_per_step_max=1 << 50) as short:
         short.load(made)
-        outcome = short.run(module(on_hit=LOOP), made.id, 5)
+        outcome = short.run([module(on_hit=LOOP)], made.id, 5)
         assert isinstance(outcome, Failure)
         assert outcome.reason == "timeout"
-        assert isinstance(short.run(module(), made.id, 5), Counters), "a new child takes over, workloads and all"
+        assert isinstance(short.run([module()], made.id, 5), Counters), "a new child takes over, workloads and all"
         assert short.restarts == 1
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import shutil
 import subprocess
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,95 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trainers.arenas.page_replacement as arena
+from tests.policy.faces import compiler, disagreement, wasm_functions
 from trainers.arenas.page_replacement.kind import FORM as PAGES
-from trainers.policy import Component, PolicyError, canonical, component_id, interpret, parse, simplify, to_c, to_wasm
-from trainers.policy.c_helpers import HEADER, helpers
-from trainers.policy.kernel_c import Prototype, to_c_functions
+from trainers.policy import PolicyError, canonical, component_id, interpret, parse, simplify, to_c
 from trainers.policy.tree import NODES_MAX, size
 
-STRICT = [
-    "-std=gnu11",
-    "-O2",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-fsanitize-undefined-trap-on-error",
-    "-fsanitize=undefined",
-]
 SEEDS = st.integers(0, 2**32)
 
 
-def wasm_functions(component: Component, engine: wasmtime.Engine) -> dict[str, Callable[[Sequence[int]], int]]:
-    store = wasmtime.Store(engine)
-    memory = wasmtime.Memory(store, wasmtime.MemoryType(wasmtime.Limits(1, None)))
-    linker = wasmtime.Linker(engine)
-    linker.define(store, "env", "memory", memory)
-    instance = linker.instantiate(store, wasmtime.Module(engine, to_wasm(component)))
-    exports = instance.exports(store)
-
-    def bound(name: str) -> Callable[[Sequence[int]], int]:
-        def call(features: Sequence[int]) -> int:
-            data = b"".join(value.to_bytes(8, "little", signed=True) for value in features)
-            memory.write(store, data, component.form.features_at)
-            return int(exports[name](store))
-
-        return call
-
-    return {name: bound(name) for name in component.form.functions}
-
-
-def compiler(name: str) -> str:
-    """Return a C compiler; on the project's own machines its absence is a failure, elsewhere a skip."""
-    found = shutil.which(name)
-    if found is None and os.environ.get("CI") == "true":
-        pytest.fail(f"{name} is not installed")
-    if found is None:
-        pytest.skip(f"{name} is not installed: the C face is not compared here")
-    return found
-
-
-def c_functions(components: Sequence[Component], folder: Path) -> list[dict[str, Callable[[Sequence[int]], int]]]:
-    """Compile all components as one shared object."""
-    gcc = compiler("gcc")
-    texts, used, prototypes = [], frozenset[str](), list[tuple[Prototype, ...]]()
-    for number, component in enumerate(components):
-        text, needs, heads = to_c_functions(component, prefix=f"p{number}_")
-        texts.append(text)
-        used |= needs
-        prototypes.append(heads)
-    form = components[0].form
-    source, library = folder / "batch.c", folder / "batch.so"
-    source.write_text("\n".join([HEADER, *helpers(form, used), *texts]))
-    built = subprocess.run(
-        [gcc, *STRICT, "-shared", "-fPIC", "-o", library, source], check=False, capture_output=True, text=True
-    )
-    assert built.returncode == 0, built.stderr[:4000]
-    loaded = ctypes.CDLL(str(library))
-
-    def bound(name: str, prototype: Prototype) -> Callable[[Sequence[int]], int]:
-        function: Any = loaded[prototype.name]
-        function.restype = ctypes.c_int64
-        function.argtypes = [ctypes.c_int64] * len(prototype.parameters)
-        slots = {feature.name: feature.slot for feature in form.functions[name].features}
-        places = [slots[parameter] for parameter in prototype.parameters]
-        return lambda features: int(function(*(features[place] for place in places)))
-
-    return [{name: bound(name, head) for name, head in zip(form.functions, heads, strict=True)} for heads in prototypes]
-
-
 def test_wasm_c_and_interpreter_agree_on_random_programs_and_extreme_inputs(programs: Any, tmp_path: Path) -> None:
-    components = [programs.component(seed) for seed in range(150)]
-    engine = wasmtime.Engine()
-    compared = 0
-    for number, (component, native) in enumerate(zip(components, c_functions(components, tmp_path), strict=True)):
-        reference, wasm = interpret(component), wasm_functions(component, engine)
-        for features in programs.inputs(number, 24):
-            for name in component.form.functions:
-                expected = reference[name](features)
-                assert wasm[name](features) == expected, (number, name, features, canonical(component))
-                assert native[name](features) == expected, (number, name, features, canonical(component))
-                compared += 1
-    assert compared == 150 * 24 * 3
+    """A part of what ``scripts/compare_faces 10000`` compares."""
+    assert disagreement(programs, range(150), tmp_path) == (150 * 24 * 3, "")
 
 
 @given(SEEDS)

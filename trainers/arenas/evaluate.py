@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -22,7 +23,7 @@ from trainers.policy.tree import Component
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload, read
 
-__all__ = ["Evaluation", "baselines", "bundled", "capacity_of", "classics", "evaluate"]
+__all__ = ["Evaluation", "baselines", "bundled", "capacity_of", "classics", "evaluate", "source_of"]
 
 # kind, workload, capacity; the kind's counters and its value (page_replacement: misses is both); the value as it is
 # shown and the bound's (miss_ratio, bound_miss_ratio); fuel, 0 for baselines and without wasmtime; whose score it
@@ -86,7 +87,7 @@ def evaluate(
     if kind not in (None, workload.kind):
         raise WorkloadError(f"{workload_path}: a workload for {workload.kind}, not {kind}")
     capacity = capacity_of(workload, capacity, capacity_percent)
-    component = None if policy is None else parse(_source(policy), kind_of(workload.kind).form)
+    component = None if policy is None else parse(source_of(policy), kind_of(workload.kind).form)
     if evaluator is None:
         with Evaluator(workload.kind) as own:
             return _score(own, workload, capacity, component, str(policy), baseline)
@@ -125,9 +126,13 @@ def _score(
     }
 
 
-def _source(path: Path) -> str:
+def source_of(path: Path) -> str:
+    """Return what a file with a component's source holds, ``-`` for standard input; the language bounds its length.
+
+    Raises `EvaluationError` where it cannot be read.
+    """
     try:
-        with path.open("rb") as file:
+        with sys.stdin.buffer if str(path) == "-" else path.open("rb") as file:
             return file.read(1 << 16).decode("utf-8")
     except OSError as error:
         raise EvaluationError(f"{path}: {error.strerror or error}") from error

@@ -2,7 +2,7 @@
 
 ::
 
-    Evaluator ── wasm bytes ──▶ child process (child.py): wasmtime, fuel, memory limit, no environment
+    Evaluator ── modules ──▶ child process (child.py): wasmtime, fuel, memory limit, no environment
          │   ◀── Counters or Failure
          └─ on wall-clock timeout or a crash: kill the child, start another, load the workloads again
 
@@ -14,7 +14,7 @@ no exception. Where wasmtime has no wheel the plain Python beside the arena take
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -121,23 +121,29 @@ class Evaluator:
 
     def run(
         self,
-        candidate: Component | bytes,
+        candidate: Component | Iterable[bytes],
         workload_id: str,
         capacity: int,
         *,
         start: int = 0,
         stop: int | None = None,
     ) -> Counters | Failure:
-        """Run a candidate on rows ``start..stop``, cold, on a machine of ``capacity``."""
+        """Run a candidate on rows ``start..stop``, cold, on a machine of ``capacity``.
+
+        A candidate may also be modules that export the form's functions between them: they may have come from
+        anywhere, so they get a sandbox of their own.
+        """
         workload, stop = self._bounds(workload_id, capacity, start, stop)
         if self.engine == "reference":
             if not isinstance(candidate, Component):
-                raise EvaluationError("without wasmtime only source can be run", hint="give a component, not bytes")
+                raise EvaluationError("without wasmtime only source can be run", hint="give a component")
             reference = cast("_Reference", _beside(self.kind, "reference"))
             return self._counters(*reference.run(candidate, *self._part(workload, start, stop), capacity))
-        blob = to_wasm(candidate) if isinstance(candidate, Component) else candidate
+        ours = isinstance(candidate, Component)
+        modules = tuple(to_wasm(candidate).values()) if isinstance(candidate, Component) else tuple(candidate)
         fuel = FUEL_TO_START + self.fuel_per_step_max * self._steps_of(workload, start, stop)
-        return self._order("run", workload, blob, capacity=capacity, start=start, stop=stop, fuel=fuel)
+        order = {"capacity": capacity, "start": start, "stop": stop, "fuel": fuel}
+        return self._order("run", workload, modules, trusted=ours, **order)
 
     def baseline(
         self, name: str, workload_id: str, capacity: int, *, start: int = 0, stop: int | None = None
@@ -212,7 +218,9 @@ class Evaluator:
         names = (counter.name for counter in self.kind.counters)
         return Counters(dict(zip(names, values, strict=True)), fuel, digest)
 
-    def _order(self, operation: str, workload: Workload, blob: bytes = b"", **order: int) -> Counters | Failure:
+    def _order(
+        self, operation: str, workload: Workload, modules: tuple[bytes, ...] = (), *, trusted: bool = True, **order: int
+    ) -> Counters | Failure:
         """Send one order; a child that does not answer in time, or at all, is replaced at the next order."""
         header: dict[str, Any] = {
             "op": operation,
@@ -222,6 +230,8 @@ class Evaluator:
             "work_bytes": self.kind.work_bytes(order["stop"] - order["start"], workload.size),
             "counters": len(self.kind.counters),
             "seconds": int(self.timeout_s) + 1,
+            "modules": [len(module) for module in modules],
+            "trusted": trusted,
             **order,
         }
         child = self._ready_child()
@@ -230,7 +240,7 @@ class Evaluator:
             if workload.id not in child.loaded:
                 child.ask({"op": "load", "workload": workload.id}, workload.little_endian(), deadline)
                 child.loaded.add(workload.id)
-            reply = child.ask(header, blob, deadline)
+            reply = child.ask(header, b"".join(modules), deadline)
         except TimeoutError:
             self.close()
             return Failure("timeout", f"no answer within {self.timeout_s:g} s")

@@ -23,13 +23,12 @@ from typing import TypeAlias
 from trainers.policy.kind import Form
 from trainers.workloads.codecs import Codec
 
-__all__ = ["GENERAL_TESTS", "Capacity", "Counter", "Kind", "Shown", "Values"]
+__all__ = ["Capacity", "Counter", "Kind", "Shown", "Values"]
 
 Values: TypeAlias = Mapping[str, int]  # counters of one run by name
 Words: TypeAlias = Sequence[int]  # rows x width u32, row after row
 
 FUEL_PER_STEP = 4_000  # wasm instructions
-GENERAL_TESTS = ("static", "claims", "determinism", "reproduction", "total", "budget", "invariants", "agreement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +66,6 @@ def _one_step_a_row(words: Words, width: int) -> int:
     return len(words) // width
 
 
-def _no_limit(_counters: Values, _reference: Values) -> str:
-    return ""
-
-
 def _anywhere(_words: Words, row: int) -> int:
     return row
 
@@ -100,7 +95,6 @@ class Kind:
     native: tuple[str, ...]  # of baselines.c, by number
     work_bytes: Callable[[int, int], int]  # (rows, size): the zeroed work area that arena.c and baselines.c need
     oracles: tuple[str, ...] = ()  # know the future, but are no bound: shown, never compared with
-    tests: tuple[str, ...] = GENERAL_TESTS
     # (counters, the default baseline's on the same rows and capacity): lower is better, an integer on every machine.
     value: Callable[[Values, Values], int] = _first_counter
     # (words, width): how much work these rows are; a candidate has ``fuel_per_step`` for each step.
@@ -119,8 +113,9 @@ class Kind:
     stress: Callable[[Words], Words] | None = None
     # The value that search climbs and chooses by, where the value hangs on what a short run cannot know. None: it.
     search_value: Callable[[Values, Values], int] | None = None
-    # (counters, the default baseline's): why a run is not acceptable whatever its value (test "limits"); empty: it is.
-    limit: Callable[[Values, Values], str] = _no_limit
+    # (counters, the default baseline's): why a run is not acceptable whatever its value, such as starving somebody;
+    # empty where it is. None: the kind has no such limit.
+    limit: Callable[[Values, Values], str] | None = None
 
     @cached_property
     def folder(self) -> Path:

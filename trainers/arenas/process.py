@@ -32,10 +32,15 @@ _HERE = Path(__file__).parent
 
 
 class Child:
-    """The process, and frames to and from it within a deadline; ``filtered``: it may do few system calls."""
+    """The process, and frames to and from it within a deadline; ``filtered``: it may do few system calls.
 
-    def __init__(self, folder: Path, *, filtered: bool = True) -> None:
-        arguments = [sys.executable, "-I", str(_HERE / "child.py"), str(folder), wasmtime_folder()]
+    ``python`` and ``packages`` (where wasmtime is) are those of this process, unless machines are compared.
+    """
+
+    def __init__(
+        self, folder: Path, *, filtered: bool = True, python: str = sys.executable, packages: str = ""
+    ) -> None:
+        arguments = [python, "-I", str(_HERE / "child.py"), str(folder), packages or wasmtime_folder()]
         arguments += [] if filtered else ["unfiltered"]
         pipe = subprocess.PIPE
         # A session of its own: Ctrl-C at the terminal is for the parent, which then closes the pipe.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
 from trainers.arenas.evaluators import Evaluators
@@ -23,7 +24,7 @@ class _RememberingEvaluator(Evaluator):
 
     def run(
         self,
-        candidate: Component | bytes,
+        candidate: Component | Iterable[bytes],
         workload_id: str,
         capacity: int,
         *,

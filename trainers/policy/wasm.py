@@ -1,13 +1,14 @@
-"""WebAssembly: a component as the bytes of one module, written directly.
+"""WebAssembly: a component as the bytes of one module a function, written directly.
 
 ::
 
     (module
       (import "env" "memory" (memory 1))
-      (func $on_insert (result i64) …)  one a function of the form, exported by its name
-      (func $div …) (func $mod …))      floor division, 0 for a zero divisor; called, never exported
+      (func $on_insert (result i64) …)  the function, exported by its name
+      (func $div …) (func $mod …))      where it divides: floor division, 0 for a zero divisor; never exported
 
-A feature is an ``i64.load`` at its fixed address wherever it is read: two instructions, which Cranelift merges
+A module a function, because a mutant differs from its parent in one: what is known by its bytes need not be compiled
+again. A feature is an ``i64.load`` at its fixed address wherever it is read: two instructions, which Cranelift merges
 because a candidate never stores. A conditional whose branches are cheap is a ``select``: no jump to mispredict.
 Truth is an i32 on the stack, a number an i64; `_Body.test` and `_Body.value` leave one or the other.
 """
@@ -83,31 +84,29 @@ _CHEAP = 10  # as many instructions cost no more than a jump that is mispredicte
 _COSTLY = {"//": 8, "%": 8, "min": 4, "max": 4, "or": 4}
 
 
-def to_wasm(component: Component) -> bytes:
-    """Return a module that exports every function of the form as ``() -> i64``."""
-    form = component.form
-    bodies = [_function(form, function) for function in complete(component).functions.values()]
-    return _envelope(form) + b"\x0a" + sized(vector([*bodies, DIV, MOD]))
-
-
-@lru_cache(maxsize=64)
-def _envelope(form: Form) -> bytes:
-    """Return everything before the code: types, import, signatures, exports."""
-    count = len(form.functions)
-    types = vector([b"\x60\x00\x01" + I64, b"\x60\x02" + I64 + I64 + b"\x01" + I64])
-    imports = vector([text("env") + text("memory") + b"\x02\x00\x01"])
-    signatures = vector([b"\x00"] * count + [b"\x01"] * 2)
-    exports = vector([text(name) + b"\x00" + uleb(index) for index, name in enumerate(form.functions)])
-    sections = ((1, types), (2, imports), (3, signatures), (7, exports))
-    return b"\x00asm\x01\x00\x00\x00" + b"".join(bytes([number]) + sized(body) for number, body in sections)
+def to_wasm(component: Component) -> dict[str, bytes]:
+    """Return by name a module for every function of the form, which exports it as ``() -> i64``."""
+    return {function.name: _module(component.form, function) for function in complete(component).functions.values()}
 
 
 @lru_cache(maxsize=4096)
-def _function(form: Form, function: FunctionDef) -> bytes:
+def _module(form: Form, function: FunctionDef) -> bytes:
     body = _Body(form, function)
     body.tail(function.body)
     declared = vector([uleb(body.count) + I64] if body.count else [])
-    return sized(declared + b"".join(body.code) + END)
+    code = [sized(declared + b"".join(body.code) + END), *body.helpers]
+    return _envelope(function.name, len(body.helpers)) + b"\x0a" + sized(vector(code))
+
+
+@lru_cache(maxsize=256)
+def _envelope(name: str, helpers: int) -> bytes:
+    """Return everything before the code: types, import, signatures, export."""
+    types = vector([b"\x60\x00\x01" + I64, *([b"\x60\x02" + I64 + I64 + b"\x01" + I64] if helpers else [])])
+    imports = vector([text("env") + text("memory") + b"\x02\x00\x01"])
+    signatures = vector([b"\x00"] + [b"\x01"] * helpers)
+    exports = vector([text(name) + b"\x00\x00"])
+    sections = ((1, types), (2, imports), (3, signatures), (7, exports))
+    return b"\x00asm\x01\x00\x00\x00" + b"".join(bytes([number]) + sized(body) for number, body in sections)
 
 
 def _cost(node: Expression) -> int:
@@ -134,7 +133,7 @@ class _Body:
         self.locals = {name: uleb(index) for index, name in enumerate(locals_of(function))}
         self.count = len(self.locals)
         self.free: list[bytes] = []  # temporaries whose value is no longer wanted
-        self.div, self.mod = uleb(len(form.functions)), uleb(len(form.functions) + 1)
+        self.helpers: list[bytes] = []  # bodies, in the order of their indices: the function itself has 0
         features = form.functions[function.name].features
         self.address = {feature.name: uleb(form.features_at + 8 * feature.slot) for feature in features}
 
@@ -144,6 +143,12 @@ class _Body:
             return self.free.pop()
         self.count += 1
         return uleb(self.count - 1)
+
+    def helper(self, body: bytes) -> bytes:
+        """Return the index of a helper, which the module carries from now on."""
+        if body not in self.helpers:
+            self.helpers.append(body)
+        return uleb(1 + self.helpers.index(body))
 
     def tail(self, body: tuple[Statement, ...]) -> None:
         """Emit statements that end the function, leaving its result on the stack."""
@@ -286,7 +291,7 @@ class _Body:
             self.free.append(a)
         else:
             self.value(node.right)
-            emit(CALL + (self.div if node.op == "//" else self.mod))
+            emit(CALL + self.helper(DIV if node.op == "//" else MOD))
 
     def _unary(self, node: Unary) -> None:
         emit = self.code.append

@@ -1,4 +1,4 @@
-"""WebAssembly instructions by name, and the two division helpers that every module carries."""
+"""WebAssembly instructions by name, and the two division helpers that modules carry which divide."""
 
 from __future__ import annotations
 

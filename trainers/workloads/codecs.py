@@ -40,6 +40,10 @@ class Codec(Protocol):
         """What the header calls the number of rows, and the size."""
 
     @property
+    def names(self) -> tuple[int, ...]:
+        """The places in a row that hold names."""
+
+    @property
     def header(self) -> Mapping[str, Any]:
         """What else the header holds."""
 
@@ -69,6 +73,7 @@ class Pages:
 
     format: str = "mqtt-hub-workload/1"
     width: int = 1
+    names: tuple[int, ...] = (0,)
     keys: tuple[str, str] = ("requests", "pages")
     header: Mapping[str, Any] = field(default_factory=dict)
     row_bytes_max: int = 4  # zig-zag of a difference below 2^24
@@ -119,6 +124,7 @@ class Column:
     low: int = 0
     high: int = U32_MAX
     delta: bool = False
+    identity: bool = False  # only a name: dealt out anew it changes no result
 
 
 def _no_size(_words: Sequence[int]) -> int:
@@ -141,6 +147,11 @@ class Columns:
     def width(self) -> int:
         """Columns a row."""
         return len(self.columns)
+
+    @property
+    def names(self) -> tuple[int, ...]:
+        """The places of the columns that are only names."""
+        return tuple(place for place, column in enumerate(self.columns) if column.identity)
 
     @property
     def header(self) -> Mapping[str, Any]:

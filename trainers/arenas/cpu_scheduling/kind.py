@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from trainers.arenas.cpu_scheduling.counting import COUNTERS, cautious_value, starved, value
 from trainers.arenas.cpu_scheduling.form import CPUS_MAX, FORM, TICK, WEIGHT_MAX
-from trainers.arenas.kind import GENERAL_TESTS, Capacity, Counter, Kind, Shown
+from trainers.arenas.kind import Capacity, Counter, Kind, Shown
 from trainers.workloads.codecs import Column, Columns
 from trainers.workloads.errors import WorkloadError
 
@@ -32,8 +32,16 @@ FUEL_PER_STEP = 50_000  # 256 tasks are scored for one pick
 
 COLUMNS = (
     Column("time", "units", "when the burst was ready in the trace: a task's first row arrives then", delta=True),
-    Column("task", "index", "whose burst it is", 0, ROWS_MAX - 1, delta=True),
-    Column("source", "index", "program, stream or user that the task comes from", 0, ROWS_MAX - 1, delta=True),
+    Column("task", "index", "whose burst it is", 0, ROWS_MAX - 1, delta=True, identity=True),
+    Column(
+        "source",
+        "index",
+        "program, stream or user that the task comes from",
+        0,
+        ROWS_MAX - 1,
+        delta=True,
+        identity=True,
+    ),
     Column("weight", "1/16", "what the task counts for", 1, WEIGHT_MAX),
     Column("sleep", "units", "between the end of the task's burst before and this one's being ready", 0, SPAN_MAX),
     Column("burst", "units", "of computing", 1, SPAN_MAX),
@@ -96,7 +104,6 @@ KIND = Kind(
     value=value,
     search_value=cautious_value,
     limit=starved,
-    tests=(*GENERAL_TESTS, "limits"),
     shown=Shown("j", lambda millionths, _rows: millionths / 1_000_000),
     baselines=BASELINES,
     baseline="rr",

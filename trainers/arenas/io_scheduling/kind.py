@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from trainers.arenas.io_scheduling.device import CHANNELS_MAX, CLASSES
 from trainers.arenas.io_scheduling.form import FORM, SECTORS, STREAMS_MAX
 from trainers.arenas.io_scheduling.score import starved, value
-from trainers.arenas.kind import GENERAL_TESTS, Capacity, Counter, Kind, Shown
+from trainers.arenas.kind import Capacity, Counter, Kind, Shown
 from trainers.workloads.codecs import Column, Columns
 from trainers.workloads.errors import WorkloadError
 
@@ -29,7 +29,7 @@ COLUMNS = (
     Column("time", "µs", "when it came, from any zero; never before the row above", delta=True),
     Column("sector", "sectors", "where it begins", delta=True),
     Column("sectors", "sectors", "its length", low=1, high=(1 << 16) - 1),
-    Column("stream", "streams", "who asked: processes by number", high=STREAMS_MAX - 1),
+    Column("stream", "streams", "who asked: processes by number", high=STREAMS_MAX - 1, identity=True),
     Column("write", "", "0 a read, 1 a write", high=1),
 )
 
@@ -74,7 +74,6 @@ KIND = Kind(
     metric="j_millionths",
     value=value,
     limit=starved,
-    tests=(*GENERAL_TESTS, "limits"),
     shown=Shown("j", lambda millionths, _requests: millionths / 1_000_000),
     baselines=BASELINES,
     baseline="c-look",
