@@ -46,7 +46,7 @@ def test_every_feature_has_the_same_value_in_both(wasm: Evaluator, reference: Ev
         "next0": "def pick_score(g0, forward):\n    return (forward + g0) * 11 % 1013\n",
         "next1": "def pick_score(g1, forward):\n    return (forward + g1) * 11 % 1013\n",
     }
-    loads = list(instances("features", 6, wasm, reference))
+    loads = list(instances("each feature", 6, wasm, reference, rows_max=120))
     for function in FORM.functions.values():
         for feature in function.features:
             body = f"{feature.name} * 5 % 1021" if function.name == "pick_score" else feature.name
