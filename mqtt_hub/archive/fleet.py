@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 EDGES_MAX = 400  # drawn; the lightest are left out
-LATEST_MAX = 5_000  # rows of each sort that edges and marks are taken from
+LATEST_MAX = 2_000  # rows of each sort that edges and marks are taken from
 SPANS_A_LANE_MAX = 400
 OFFENCES_MAX = 50
 
