@@ -54,8 +54,12 @@ def archive_rows(fleet: Fleet, sql: str, *values: object) -> list[tuple[object, 
 
 
 def archived_count(fleet: Fleet) -> int:
-    """Return how many messages with a seq there are."""
-    ((count,),) = archive_rows(fleet, "SELECT count(*) FROM messages WHERE seq IS NOT NULL")
+    """Return how many messages with a seq there are, accepted and rejected."""
+    ((count,),) = archive_rows(
+        fleet,
+        "SELECT (SELECT count(*) FROM messages WHERE seq IS NOT NULL)"
+        " + (SELECT count(*) FROM rejected WHERE seq IS NOT NULL)",
+    )
     return int(str(count))
 
 

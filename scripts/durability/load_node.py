@@ -38,6 +38,7 @@ from trainers.outbox_file import OutboxWaitError
 from trainers.stop import Stop
 
 KIND = "page_replacement"
+PROGRAM = "def on_insert():\n    return head(0, 0)\n"  # in canonical form
 WORKLOAD = sha256(b"no workload").hexdigest()
 
 
@@ -56,8 +57,8 @@ def code(mark: str) -> Body:
 
 
 def component(mark: str) -> Body:
-    """Return a submission that any validator rejects, but judges."""
-    return OsComponentShare(KIND, _named(f"#{mark}#"), f"#{mark}#", ("load",), (), (), "nothing")
+    """Return a submission that validators judge and reject, but hold against nobody: it claims nothing."""
+    return OsComponentShare(KIND, _named(PROGRAM), PROGRAM, ("load",), (), (), f"#{mark}#")
 
 
 def request(mark: str) -> Body:
