@@ -30,6 +30,7 @@ def test_native_and_wasm_agree_on_every_bundled_workload(kind: Kind, evaluator: 
             assert (found.values, found.digest) == (expected.values, expected.digest), (made.name, made.part)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_every_classic_compiles_without_a_warning(kind: Kind, compiler: str) -> None:
     need(compiler)
