@@ -29,7 +29,11 @@ def experiment() -> None:
 @click.option("--kind", default=DEFAULT, show_default=True, help="Component kind.")
 @click.option("--workloads", metavar="A,B,…", help="Names of bundled workloads (default: all of the kind).")
 @click.option(
-    "--setting", "settings", multiple=True, type=click.Choice(list(Setting)), help="Repeatable (default: all four)."
+    "--setting",
+    "settings",
+    multiple=True,
+    type=click.Choice([str(one) for one in Setting]),
+    help="Repeatable (default: all four).",
 )
 @click.option("--arm", "arms", multiple=True, type=click.Choice(list(ARMS)), help="Repeatable (default: all).")
 @click.option("--nodes", type=click.IntRange(2, 16), default=4, show_default=True)

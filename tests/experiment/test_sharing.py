@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 
 import orjson
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.node.fleet import small_workloads
 from trainers.arenas.classics import classics
+from trainers.cli import main
 from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
 from trainers.experiment.fleet import ROUND_EVALUATIONS, Outcome, run
 from trainers.experiment.memory import RememberingEvaluators
@@ -149,3 +152,19 @@ def test_a_clear_effect_is_told_from_chance_and_chance_is_not() -> None:
     assert effect(clear).seeds.beyond_zero() == "+"
     assert effect({name: [-value for value in values] for name, values in clear.items()}).seeds.beyond_zero() == "-"
     assert effect(noise).seeds.beyond_zero() == ""
+
+
+def test_the_command_prints_a_table_and_keeps_every_record(tmp_path: Path) -> None:
+    output = tmp_path / "found.json"
+    options = ["--setting", "late", "--arm", "programs", "--nodes", "2", "--evaluations", "100", "--seeds", "1"]
+    options += ["--workloads", "git", "--processes", "1", "--output", str(output)]
+    done = CliRunner().invoke(main, ["experiment", "sharing", *options])
+    assert done.exit_code == 0, done.output
+    assert "late: a newcomer" in done.output
+    assert [record["arm"] for record in orjson.loads(output.read_bytes())["records"]] == [CONTROL, "programs"]
+
+
+def test_a_workload_that_there_is_not_is_one_clear_line() -> None:
+    done = CliRunner().invoke(main, ["experiment", "sharing", "--workloads", "nowhere"])
+    assert done.exit_code != 0
+    assert "no bundled workload 'nowhere'" in done.output
