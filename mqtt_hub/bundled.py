@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -81,8 +82,17 @@ def specializations() -> list[str]:
     return list(dict.fromkeys(name for kind in kinds if kind["workloads"] for name in kind["specializations"]))
 
 
-def add_bundled(store: WorkloadStore) -> list[StoredWorkload]:
-    """Put the bundled recordings, train and hidden parts, into the hub's store."""
+def add_bundled(store: WorkloadStore, *, some: Mapping[str, Collection[str]] | None = None) -> list[StoredWorkload]:
+    """Put the bundled workloads, train and hidden parts, into the hub's store.
+
+    ``some`` names the only ones wanted of a kind; kinds that it does not name come whole.
+    """
     with tempfile.TemporaryDirectory(prefix="mqtt-hub-") as directory:
         kernel_trainer("workload", "bundled", "--output", directory)
-        return [store.add(path.read_bytes()) for path in sorted(Path(directory).glob("*.workload"))]
+        paths = sorted(Path(directory).glob("*.workload"))
+        return [store.add(path.read_bytes()) for path in paths if _wanted(path, some or {})]
+
+
+def _wanted(path: Path, some: Mapping[str, Collection[str]]) -> bool:
+    kind, _, rest = path.name.partition(".")  # KIND.NAME.PART.workload
+    return kind not in some or rest.rsplit(".", 2)[0] in some[kind]
