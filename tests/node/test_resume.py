@@ -68,9 +68,7 @@ def test_who_is_killed_in_the_middle_of_a_large_workload_does_not_start_from_the
         def archived() -> list[int]:
             return [orjson.loads(payload)["body"]["chunk"] for (payload,) in rows(home, sent)]
 
-        # Some go out twice, so their number says nothing; the last one is the last to be archived.
+        # Some go out twice, and again while we look: their number and order say nothing.
         until(lambda: stored.chunk_count - 1 in archived(), told=node.log)
-        chunks = archived()
         # A hub that is killed may not have archived its last few; the first is never sent twice.
-        assert chunks.count(0) == 1
-        assert chunks[-1] == stored.chunk_count - 1
+        assert archived().count(0) == 1
