@@ -10,18 +10,16 @@ any case.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import workload
 from trainers.workloads.jobs import rows_of
 from trainers.workloads.perf_sched import UNIT_NS, jobs_of
-from trainers.workloads.recorder import Recording, name_of, origin_of
+from trainers.workloads.tracers import Recording, name_of, origin_of, perf_script_lines, tracer
 
 __all__ = ["record"]
 
@@ -41,13 +39,7 @@ def record(
 
     Raises `WorkloadError` where perf or the command is missing, perf may not look, or nothing was recorded.
     """
-    if not command:
-        raise WorkloadError("no command given", hint="kernel-trainer workload record --kind cpu_scheduling -- COMMAND")
-    perf = shutil.which("perf")
-    if perf is None:
-        raise WorkloadError("perf is not installed", hint="Debian and Ubuntu: apt-get install linux-perf")
-    if shutil.which(command[0]) is None:
-        raise WorkloadError(f"{command[0]}: no such command")
+    perf = tracer("perf", command, "cpu_scheduling")
     name = name or name_of(command)
     origin = origin_of(command, remark=f"; a unit is {UNIT_NS} ns") if origin is None else origin
     with tempfile.TemporaryDirectory(prefix="workload-") as folder:
@@ -55,24 +47,10 @@ def record(
         status = subprocess.run([perf, "sched", "record", "-o", str(data), "--", *command], check=False).returncode
         if not data.exists() or not data.stat().st_size:
             raise WorkloadError(f"perf recorded nothing (exit status {status})", hint=_permission())
-        script = subprocess.Popen(
-            [perf, "sched", "script", "-i", str(data)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, encoding="utf-8", errors="surrogateescape",
-        )  # fmt: skip
-        try:
-            if script.stdout is None:
-                raise AssertionError
-            rows = rows_of(jobs_of(_bounded(script.stdout)))
-        finally:
-            script.kill()
-            script.communicate()
+        with perf_script_lines(perf, data, subcommand=("sched", "script"), chars_max=LINE_CHARS_MAX) as lines:
+            rows = rows_of(jobs_of(lines))
     made = workload(name, rows, kind="cpu_scheduling", part=part, capacity=capacity, origin=origin)
     return Recording(made, status)
-
-
-def _bounded(lines: IO[str]) -> Iterator[str]:
-    while line := lines.readline(LINE_CHARS_MAX):
-        yield line.rstrip("\n")
 
 
 def _permission() -> str:

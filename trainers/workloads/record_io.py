@@ -15,19 +15,17 @@ queue forms; the origin of the workload says by how much. The data is a temporar
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 from trainers.arenas.io_scheduling.kind import CHANNELS
 from trainers.workloads.block_traces import perf_script
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import workload
-from trainers.workloads.recorder import Recording, name_of, origin_of
 from trainers.workloads.requests import Row, busiest, pace, rows_of
+from trainers.workloads.tracers import Recording, name_of, origin_of, perf_script_lines, tracer
 
 __all__ = ["DISK_LOAD", "DRIVE_LOAD", "paced", "record"]
 
@@ -48,13 +46,7 @@ def record(
     ``capacity`` is the device they are for: 1 a disk, more a drive with as many channels. Raises `WorkloadError` where
     perf or the command is missing, perf may not look, or the disk was asked for nothing.
     """
-    if not command:
-        raise WorkloadError("no command given", hint="kernel-trainer workload record --kind io_scheduling -- COMMAND")
-    perf = shutil.which("perf")
-    if perf is None:
-        raise WorkloadError("perf is not installed", hint="Debian and Ubuntu: apt-get install linux-perf")
-    if shutil.which(command[0]) is None:
-        raise WorkloadError(f"{command[0]}: no such command")
+    perf = tracer("perf", command, "io_scheduling")
     with tempfile.TemporaryDirectory(prefix="workload-") as folder:
         data = Path(folder) / "block.data"
         options = ["-q", "-a", "-e", "block:block_rq_issue", "-o", str(data)]
@@ -83,22 +75,8 @@ def paced(rows: Sequence[Row], channels: int) -> tuple[list[Row], str]:
 
 
 def _rows(perf: str, data: Path) -> list[Row]:
-    script = subprocess.Popen(
-        [perf, "script", "-i", str(data)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True, encoding="utf-8", errors="surrogateescape",
-    )  # fmt: skip
-    try:
-        if script.stdout is None:
-            raise AssertionError
-        events = list(perf_script(_bounded(script.stdout)))
-    finally:
-        script.kill()
-        script.communicate()
+    with perf_script_lines(perf, data, subcommand=("script",), chars_max=LINE_CHARS_MAX) as lines:
+        events = list(perf_script(lines))
     here = os.stat(".").st_dev  # noqa: PTH116 — the number of the device, not a path
     mine = f"{os.major(here)}:{os.minor(here)}"
     return rows_of(events, mine if any(event.device == mine for event in events) else busiest(events))
-
-
-def _bounded(lines: IO[str]) -> Iterator[str]:
-    while line := lines.readline(LINE_CHARS_MAX):
-        yield line

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from trainers.workloads import block_traces, perf_sched, record_cpu, record_io, recorder, requests, swf
+from trainers.workloads import block_traces, perf_sched, record_cpu, record_io, record_pages, requests, swf
 from trainers.workloads.jobs import rows_of
-from trainers.workloads.recorder import Recording
 from trainers.workloads.requests import Event, Row
+from trainers.workloads.tracers import Recording
 
 __all__ = ["BINARY_TRACES", "RECORDERS", "TEXT_TRACES", "BinaryTrace", "Recorder", "TextTrace"]
 
@@ -56,7 +56,7 @@ def _requests(events: Iterable[Event]) -> list[Row]:
 
 
 RECORDERS: Mapping[str, Recorder] = MappingProxyType(
-    {"page_replacement": recorder.record, "cpu_scheduling": record_cpu.record, "io_scheduling": record_io.record}
+    {"page_replacement": record_pages.record, "cpu_scheduling": record_cpu.record, "io_scheduling": record_io.record}
 )
 TEXT_TRACES: Mapping[str, TextTrace] = MappingProxyType(
     {

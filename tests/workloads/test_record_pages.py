@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trainers.workloads.errors import WorkloadError
-from trainers.workloads.recorder import PAGE_BYTES, pages_of, record
+from trainers.workloads.record_pages import PAGE_BYTES, pages_of, record
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 

@@ -13,19 +13,17 @@ move one shared position in turns are not. The log is a temporary file, removed 
 from __future__ import annotations
 
 import re
-import shlex
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from trainers.workloads.errors import WorkloadError
-from trainers.workloads.format import ORIGIN_CHARS_MAX, Workload, workload
+from trainers.workloads.format import workload
+from trainers.workloads.tracers import Recording, bounded, name_of, origin_of, tracer
 
-__all__ = ["PAGE_BYTES", "Recording", "name_of", "origin_of", "pages_of", "record"]
+__all__ = ["PAGE_BYTES", "pages_of", "record"]
 
 PAGE_BYTES = 4096
 LOG_BYTES_MAX = 4 << 30
@@ -37,14 +35,6 @@ _RESUMED = re.compile(r"(\d+) +<\.\.\. \w+ resumed>(.*)$")
 _CALL = re.compile(r"(\d+) +(\w+)\((.*)\) += (-?\w+)(?:<((?:[^>\\]|\\.)*)>)?")
 _DESCRIPTOR = re.compile(r"(\d+)<(/(?:[^>\\]|\\.)*)>")
 _NO_FILES = ("/dev/", "/proc/", "/sys/")
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What the command asked for, and how it ended (0: well; negative: by that signal)."""
-
-    workload: Workload
-    status: int
 
 
 @dataclass(slots=True)
@@ -67,17 +57,6 @@ class _Files:
         self.ends[path] = max(self.ends.get(path, 0), position)
 
 
-def name_of(command: Sequence[str]) -> str:
-    """Return a workload's name made of a command's."""
-    return re.sub(r"[^a-z0-9._-]+", "-", Path(command[0]).name.lower()).strip("-._")[:64] or "recorded"
-
-
-def origin_of(command: Sequence[str], *, remark: str = "") -> str:
-    """Return where a recording comes from, as a workload file can say it."""
-    text = f"recorded from {shlex.join(command)}"[: ORIGIN_CHARS_MAX - len(remark)] + remark
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
 def record(
     command: Sequence[str],
     *,
@@ -90,13 +69,7 @@ def record(
 
     Raises `WorkloadError` where strace or the command is missing, or nothing was recorded.
     """
-    if not command:
-        raise WorkloadError("no command given", hint="kernel-trainer workload record --output OUT -- COMMAND")
-    strace = shutil.which("strace")
-    if strace is None:
-        raise WorkloadError("strace is not installed", hint="Debian and Ubuntu: apt-get install strace")
-    if shutil.which(command[0]) is None:
-        raise WorkloadError(f"{command[0]}: no such command")
+    strace = tracer("strace", command, "page_replacement")
     name = name or name_of(command)
     origin = origin_of(command) if origin is None else origin
     with tempfile.TemporaryDirectory(prefix="workload-") as folder:
@@ -110,14 +83,9 @@ def record(
         if log.stat().st_size > LOG_BYTES_MAX:
             raise WorkloadError(f"the log has more than {LOG_BYTES_MAX} bytes", hint="record a shorter run")
         with log.open(encoding="utf-8", errors="surrogateescape") as lines:
-            keys = pages_of(_bounded(lines))
+            keys = pages_of(bounded(lines, LINE_CHARS_MAX))
             made = workload(name, keys, part=part, capacity=capacity, origin=origin)
     return Recording(made, status)
-
-
-def _bounded(lines: TextIO) -> Iterator[str]:
-    while line := lines.readline(LINE_CHARS_MAX):
-        yield line.rstrip("\n")
 
 
 def pages_of(log: Iterable[str]) -> Iterator[tuple[str, int]]:
