@@ -214,6 +214,12 @@ def accounts(home: Path, trainers: int) -> dict[str, str]:
     return tokens
 
 
+def cpu_s(pid: int) -> float:
+    """Return the processor seconds that all threads of a process have used, to a hundredth."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def rss_kib(pid: int) -> int:
     """Return the resident memory of a process."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sqlite3
 import subprocess
@@ -13,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from common import ROOT, load, mosquitto
+from common import ROOT, cpu_s, load, mosquitto
 
 sys.path.insert(0, str(ROOT))
 
@@ -32,7 +31,6 @@ NOW = "2026-01-31T12:00:00.123Z"
 START_S = 60.0
 INFLIGHT = 1_000  # messages that mosquitto sends ahead, as `mqtt-hub rules mosquitto` sets it
 ARCHIVED_S = 120.0
-_TICKS_S = os.sysconf("SC_CLK_TCK")
 
 
 def pattern(seq: int, session: int, name: str = "bench_0") -> bytes:
@@ -143,5 +141,4 @@ class Hub:
 
     def cpu_s(self) -> float:
         """Return the processor time that the hub has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_S
+        return cpu_s(self.pid)

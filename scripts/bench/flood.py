@@ -9,7 +9,6 @@ hub by kill -9 at once and come back at once, each with messages that were not a
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import statistics
 import subprocess
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from common import ROOT, Report, arguments, compile_load, load, scratch, versions
+from common import ROOT, Report, arguments, compile_load, cpu_s, load, scratch, versions
 from fleet import KIND, NOW, greet, pattern
 
 from mqtt_hub.accounts import Accounts
@@ -82,10 +81,7 @@ class Hub:
 
     def cpu_s(self) -> float:
         """Return the CPU seconds that this start of the hub has used."""
-        if self.process is None:
-            return 0.0
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return 0.0 if self.process is None else cpu_s(self.process.pid)
 
     def count(self, sql: str) -> int:
         """Ask the archive for one number."""
