@@ -1,7 +1,8 @@
 """Ordinary programs to record: what is made beforehand, and what runs under strace, each in a folder of its own.
 
 They were chosen before any search ran on them, and none is among the recordings that come with the project.
-Random choices are seeded. A text that begins with ``#py`` is a Python script, any other one for sh.
+Each runs twice, with other inputs: ``INPUT`` is its seed, or its words. A text that begins with ``#py`` is a Python
+script, any other one for sh.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ __all__ = ["PROGRAMS", "Program"]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program: what it takes besides Python and sh, what is made first, what is recorded."""
+    """One program: what is recorded, what is made first, the inputs to search with and to judge by, what it takes."""
 
     meaning: str
     run: str
     make: str = ""
+    inputs: tuple[str, str] = ("1", "2")
     needs: tuple[str, ...] = ()
 
 
@@ -32,8 +34,8 @@ PROGRAMS = {
     "keys": Program(
         "SQLite: look-ups and updates by text key, by Zipf's law",
         """#py
-import random, sqlite3
-rng = random.Random(2)
+import os, random, sqlite3
+rng = random.Random(os.environ["INPUT"])
 db = sqlite3.connect("a.db")
 db.executescript("PRAGMA cache_size=16; PRAGMA synchronous=OFF")
 keys = [k for (k,) in db.execute("SELECT k FROM t")]
@@ -55,10 +57,11 @@ db.commit()
     "reports": Program(
         "SQLite: grouped joins of two tables, sorted on disk",
         """#py
-import sqlite3
+import os, random, sqlite3
+rng = random.Random(os.environ["INPUT"])
 db = sqlite3.connect("a.db")
 db.executescript("PRAGMA cache_size=48; PRAGMA temp_store=FILE")
-for day in range(0, 300, 12):
+for day in (rng.randrange(280) for _ in range(25)):
     db.execute(
         "SELECT c.city, count(*), sum(s.amount) FROM sale s JOIN customer c ON c.id=s.customer"
         " WHERE s.day BETWEEN ? AND ? GROUP BY c.city ORDER BY 3", (day, day + 20)).fetchall()
@@ -78,8 +81,8 @@ db.commit()
     "ledger": Program(
         "SQLite: rows inserted under three indexes in no order, and now and then the account's last ones",
         """#py
-import random, sqlite3
-rng = random.Random(3)
+import os, random, sqlite3
+rng = random.Random(os.environ["INPUT"])
 db = sqlite3.connect("a.db")
 db.executescript("PRAGMA cache_size=24; PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL")
 for turn in range(900):
@@ -105,8 +108,8 @@ db.commit()
     "map": Program(
         "SQLite's R-tree: what lies in a window that wanders, and in others anywhere",
         """#py
-import random, sqlite3
-rng = random.Random(4)
+import os, random, sqlite3
+rng = random.Random(os.environ["INPUT"])
 db = sqlite3.connect("a.db")
 db.execute("PRAGMA cache_size=16")
 x = y = 500.0
@@ -130,8 +133,8 @@ db.commit()
     "mail": Program(
         "an mbox: the newest messages often, old ones by Zipf's law, and searches through all of it",
         """#py
-import mailbox, random
-rng = random.Random(5)
+import mailbox, os, random
+rng = random.Random(os.environ["INPUT"])
 box = mailbox.mbox("box")
 n = len(box)
 for turn in range(2500):
@@ -151,8 +154,8 @@ with open("box", "w") as box:
     "zip": Program(
         "a zip archive: members by Zipf's law, a test of all of them now and then",
         """#py
-import random, zipfile
-rng = random.Random(6)
+import os, random, zipfile
+rng = random.Random(os.environ["INPUT"])
 archive = zipfile.ZipFile("a.zip")
 names = archive.namelist()
 rng.shuffle(names)
@@ -171,12 +174,12 @@ with zipfile.ZipFile("a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
     "web": Program(
         "python -m http.server: pages by Zipf's law, and a crawler that fetches all",
         """#py
-import functools, http.server, pathlib, random, threading, urllib.request
+import functools, http.server, os, pathlib, random, threading, urllib.request
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_): pass
 server = http.server.HTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory="site"))
 threading.Thread(target=server.serve_forever, daemon=True).start()
-rng = random.Random(7)
+rng = random.Random(os.environ["INPUT"])
 names = sorted(path.name for path in pathlib.Path("site").iterdir())
 rng.shuffle(names)
 get = lambda name: urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/{name}").read()
@@ -195,69 +198,76 @@ for i in range(300):
     ),
     "search": Program(
         "grep through one tree, a word after the other",
-        """for word in import yield raise lambda; do
+        """for word in $INPUT; do
   grep -rc $word /usr/lib/python3*/email /usr/lib/python3*/json /usr/lib/python3*/asyncio > /dev/null
   grep -rl $word /usr/lib/python3*/email /usr/lib/python3*/logging > /dev/null
 done""",
+        inputs=("import yield raise lambda", "class return while with"),
         needs=("grep",),
     ),
     "headers": Program(
         "gcc reads the headers of six files, again after a change",
         """for turn in 1 2; do for n in 1 2 3 4 5 6; do gcc -O0 -S -o $n.s $n.c; done; done""",
-        """n=0; for h in stdio stdlib string math time regex; do n=$((n + 1))
+        """n=0; for h in $INPUT; do n=$((n + 1))
   printf '#include <%s.h>\\n#include <sys/socket.h>\\nint f(int a) { return a + %s; }\\n' $h $n > $n.c
 done""",
+        inputs=("stdio stdlib string math time regex", "errno ctype locale wchar signal glob"),
         needs=("gcc",),
     ),
     "perl": Program(
         "perl programs that start, each with modules of its own",
-        """for turn in 1 2 3; do for m in POSIX File::Find Getopt::Long Data::Dumper Text::Wrap Storable Time::Local; do
+        """for turn in 1 2 3; do for m in $INPUT; do
   perl -M$m -e '1'; perl -M$m -MEncode -e '1'
 done; done""",
+        inputs=("POSIX File::Find Getopt::Long Data::Dumper", "Text::Wrap Storable Time::Local File::Copy"),
         needs=("perl",),
     ),
     "magic": Program(
         "file: which kind each of a few files is, asked one by one",
-        """for f in /bin/ls /bin/sh /etc/passwd /usr/bin/perl /etc/hosts /bin/cat; do
+        """for f in $INPUT; do
   file -b $f; file -bi $f
 done > /dev/null""",
+        inputs=("/bin/ls /bin/sh /etc/passwd", "/bin/cat /etc/hosts /usr/bin/perl"),
         needs=("file",),
     ),
     "tape": Program(
         "tar: append to an archive, list it, take something out, again and again",
-        """for f in ast argparse enum typing inspect shutil; do
+        """for f in $INPUT; do
   cp /usr/lib/python3*/$f.py . 2> /dev/null; tar -rf a.tar $f.py; tar -tf a.tar > /dev/null
   tar -xOf a.tar $f.py > /dev/null
 done; tar -cf b.tar a.tar""",
         """tar -cf a.tar -C /usr/lib python3/dist-packages 2> /dev/null || true
 for d in email json asyncio; do tar -rf a.tar /usr/lib/python3*/$d/*.py 2> /dev/null; done""",
+        inputs=("ast enum inspect", "argparse typing shutil"),
         needs=("tar",),
     ),
     "history": Program(
         "git: which commits changed a word, what a file was, one branch after the other",
-        """cd repo; for word in self return yield; do git log -S$word --oneline > /dev/null; done
+        """cd repo; for word in $INPUT; do git log -S$word --oneline > /dev/null; done
 for n in 1 3 5 7; do git show end~$n:token.py > /dev/null; git checkout -q end~$n; git status -s; done
 git checkout -q end; git shortlog -s > /dev/null; git repack -adq; git log --oneline -- token.py > /dev/null""",
         """mkdir repo; cd repo; git init -q; git config user.name a; git config user.email a@b; git config gc.auto 0
 cp /usr/lib/python3*/[s-u]*.py .; git add .; git commit -qm 1
 for i in 2 3 4 5 6 7 8 9; do for f in *.py; do [ $(( ($(echo $f | wc -c) + i) % 5 )) = 0 ] && echo "# $i" >> $f; done
 git commit -qam $i; done; git tag end""",
+        inputs=("self return yield", "class import raise"),
         needs=("git",),
     ),
     "apt": Program(
         "apt-cache and apt-mark: what is there, what needs what",
-        """for p in bash coreutils perl; do
+        """for p in $INPUT; do
   apt-cache policy $p; apt-cache depends $p; apt-cache rdepends $p
 done > /dev/null
 apt-mark showmanual > /dev/null""",
+        inputs=("bash coreutils perl", "python3 sed git"),
         needs=("apt-cache",),
     ),
     "sort": Program(
         "sort with a megabyte of memory, twice, and a join of the results",
         """sort -S 1M -T . a > b; sort -S 1M -T . -k2 a > c; join -j 1 b b > d; comm -12 b d > /dev/null; sort -c b""",
         """#py
-import random
-rng = random.Random(8)
+import os, random
+rng = random.Random(os.environ["INPUT"])
 with open("a", "w") as out:
     for _ in range(120000):
         out.write(f"{rng.randrange(10**9)} {rng.randrange(10**6)} {'x' * rng.randrange(20)}\\n")
@@ -267,8 +277,8 @@ with open("a", "w") as out:
     "shelf": Program(
         "Python's dbm.dumb: values read and replaced by Zipf's law, one file of values, one of keys",
         """#py
-import dbm.dumb, random
-rng = random.Random(9)
+import dbm.dumb, os, random
+rng = random.Random(os.environ["INPUT"])
 with dbm.dumb.open("shelf") as shelf:
     for turn in range(4000):
         key = f"k{int(4000 ** rng.random())}"

@@ -1,23 +1,25 @@
-"""Page replacement on programs that nobody tuned to: record, cut, search on the first half, compare on the second.
+"""Page replacement on programs that nobody tuned to: record twice, search on one run, compare on the other.
 
-    scripts/bench/unseen [--evaluations 1000] [--seed 1] [--program NAME …] [--recordings FOLDER] [--json]
+    scripts/bench/unseen [--evaluations 1000] [--seed 1] [--program NAME …] [--halves] [--recordings FOLDER] [--json]
 
-Each of `programs.py` is recorded with strace as a user would, and what `kernel-trainer workload split` does to it. One
-counts where each half has 4,000 requests and Belady's algorithm misses at least .02 of the second half's requests
-less than LRU: that is settled before anything is searched for, and the others are listed with their reason. *Best* is
-the one of the textbook (programs and native ones) that turns out best on the second half, *picked* the one that was
-best on the first.
+Each of `programs.py` is recorded with strace as a user would, once to search with and, with another input, once to
+judge by; `--halves` cuts the first recording in the middle instead. One counts where each part has 4,000 requests and
+Belady's algorithm misses at least .02 of the hidden part's requests less than LRU: that is settled before anything is
+searched for, and the others are listed with their reason. *Best* is the one of the textbook (programs and native ones)
+that turns out best on the hidden part, *picked* the one that was best on the train part.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -31,7 +33,7 @@ from trainers.workloads.record_pages import record
 
 KIND = "page_replacement"
 REQUESTS_MIN = 4_000  # of a half
-ROOM_MIN = 0.02  # misses a request between LRU and Belady on the second half
+ROOM_MIN = 0.02  # misses a request between LRU and Belady on the hidden part
 LOSS = 0.005  # misses a request: what the issue of a loss is drawn at
 
 
@@ -40,11 +42,12 @@ def argv(text: str) -> list[str]:
     return [sys.executable, "-I", "-c", text] if text.startswith("#py") else ["sh", "-c", text]
 
 
-def recording(name: str, program: Program, kept: Path | None) -> Workload:
-    """Return the program's recording: the one that is kept, else a new one."""
-    file = kept / f"{name}.workload" if kept else None
+def recording(name: str, program: Program, number: int, kept: Path | None) -> Workload:
+    """Return a recording of the program with that input of its two: the one that is kept, else a new one."""
+    file = kept / f"{name}.{number}.workload" if kept else None
     if file is not None and file.exists():
         return read(file)
+    os.environ["INPUT"] = program.inputs[number]
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         if program.make:
             subprocess.run(argv(program.make), check=True, stdout=subprocess.DEVNULL)
@@ -52,6 +55,14 @@ def recording(name: str, program: Program, kept: Path | None) -> Workload:
     if file is not None:
         save(made, file)
     return made
+
+
+def parts(name: str, program: Program, arguments: argparse.Namespace) -> tuple[Workload, Workload]:
+    """Return what is searched with and what is judged by."""
+    first = recording(name, program, 0, arguments.recordings)
+    if arguments.halves:
+        return halves(first)
+    return replace(first, part="train"), replace(recording(name, program, 1, arguments.recordings), part="hidden")
 
 
 def misses(evaluator: Evaluator, part: Workload) -> dict[str, float]:
@@ -68,9 +79,9 @@ def row(name: str, program: Program, arguments: argparse.Namespace) -> dict[str,
     lacking = [tool for tool in program.needs if shutil.which(tool) is None]
     if lacking:
         return {"program": name, "left_out": f"{', '.join(lacking)} is not installed"}
-    train, hidden = halves(recording(name, program, arguments.recordings))
-    if hidden.rows < REQUESTS_MIN:
-        return {"program": name, "left_out": f"{hidden.rows:,} requests a half"}
+    train, hidden = parts(name, program, arguments)
+    if min(train.rows, hidden.rows) < REQUESTS_MIN:
+        return {"program": name, "left_out": f"{train.rows:,} and {hidden.rows:,} requests"}
     with Evaluators() as evaluators:
         evaluator = evaluators.of(KIND)
         on_train, on_hidden = misses(evaluator, train), misses(evaluator, hidden)
@@ -116,6 +127,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--program", action="append", choices=PROGRAMS)
+    parser.add_argument("--halves", action="store_true", help="one recording, cut in the middle")
     parser.add_argument("--recordings", type=Path, metavar="FOLDER", help="keep recordings there, and use those there")
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
     arguments = parser.parse_args()
