@@ -15,7 +15,7 @@ __all__ = ["doctor"]
 @click.command()
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="The node's home.")
 @click.option("--host", help="The hub's broker, to see whether it can be reached.")
-@click.option("--port", type=click.IntRange(1, 65535), default=1883, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=1883, show_default=True, help="The broker's port.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @click.pass_context
 def doctor(context: click.Context, home: Path | None, host: str | None, port: int, *, as_json: bool) -> None:

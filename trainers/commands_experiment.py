@@ -36,11 +36,13 @@ def experiment() -> None:
     help="Repeatable (default: all four).",
 )
 @click.option("--arm", "arms", multiple=True, type=click.Choice(list(ARMS)), help="Repeatable (default: all).")
-@click.option("--nodes", type=click.IntRange(2, 16), default=4, show_default=True)
+@click.option("--nodes", type=click.IntRange(2, 16), default=4, show_default=True, help="Of each fleet.")
 @click.option("--evaluations", type=click.IntRange(100), default=2000, show_default=True, help="Of each node.")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=10, show_default=True, help="1 to so many.")
 @click.option("--leave-one-out", is_flag=True, help="Also run `all` without each node's gifts: what they are worth.")
-@click.option("--processes", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="processors")
+@click.option(
+    "--processes", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="processors", help="At a time."
+)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON there as well.")
 @click.option("--json", "as_json_", is_flag=True, help="Print one JSON object.")
 def sharing(

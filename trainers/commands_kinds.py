@@ -21,7 +21,12 @@ __all__ = ["baselines", "kinds"]
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a kind.")
 def kinds(*, as_json: bool) -> None:
-    """List the component kinds: who searches for them, by what they are measured, with what they come."""
+    """List the component kinds: who searches for them, by what they are measured, with what they come.
+
+    \b
+    Example:
+      kernel-trainer kinds
+    """  # noqa: D301 — click's \b keeps the lines apart
     for kind in known_kinds().values():
         names = sorted({found.name for found in bundled(kind.name)})
         if as_json:
@@ -45,7 +50,13 @@ def kinds(*, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def baselines(kind: str | None, workloads: tuple[Path, ...], *, as_json: bool) -> None:
-    """Show what every baseline, oracle and the bound reach on each workload; fails where anything beats a bound."""
+    """Show what every baseline, oracle and the bound reach on each workload; fails where anything beats a bound.
+
+    \b
+    Examples:
+      kernel-trainer baselines --kind page_replacement
+      kernel-trainer baselines --workload build.workload --json
+    """  # noqa: D301 — click's \b keeps the lines apart
     names = [kind] if kind else list(known_kinds())
     given = [read(path) for path in workloads] or [found for name in names for found in bundled(name)]
     with Evaluators() as evaluators:

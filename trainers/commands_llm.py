@@ -41,7 +41,13 @@ def model_options(command: F) -> F:
     """Add the options."""
     for option in reversed(
         (
-            click.option("--proposer", type=click.Choice(["none", "llm"]), default="none", show_default=True),
+            click.option(
+                "--proposer",
+                type=click.Choice(["none", "llm"]),
+                default="none",
+                show_default=True,
+                help="Who proposes programs beside the search; llm: a language model, docs/llm.md.",
+            ),
             click.option("--model", help="With --proposer llm: the model's name at the endpoint."),
             click.option("--llm-url", help="An OpenAI-compatible endpoint, e.g. http://127.0.0.1:11434/v1."),
             click.option(

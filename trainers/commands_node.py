@@ -41,15 +41,21 @@ __all__ = ["outbox", "run"]
 
 @click.command()
 @click.option("--name", required=True, help="The account's name, e.g. AI_Node_1.")
-@click.option("--role", type=click.Choice(["trainer", "validator"]), default="trainer", show_default=True)
-@click.option("--specialization", default="memory_management", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["trainer", "validator"]),
+    default="trainer",
+    show_default=True,
+    help="As in its account.",
+)
+@click.option("--specialization", default="memory_management", show_default=True, help="What a trainer works at.")
 @click.option(
     "--token-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File with the token; otherwise KERNEL_TRAINER_TOKEN, otherwise you are asked.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The hub's broker.")
-@click.option("--port", type=click.IntRange(1, 65535), default=1883, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=1883, show_default=True, help="The broker's port.")
 @click.option("--tls", is_flag=True, help="Speak TLS; the hub's certificate must be for --host.")
 @click.option("--ca-file", type=click.Path(dir_okay=False, path_type=Path), help="The hub's authority, its tls/ca.pem.")
 @click.option("--certificate", type=click.Path(dir_okay=False, path_type=Path), help="For hubs that ask for one.")
@@ -113,7 +119,12 @@ def run(
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), required=True, help="The node's home.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def outbox(home: Path, as_json: bool) -> None:  # noqa: FBT001 — click passes flags so
-    """Show how much a node has sent, and what has no receipt yet."""
+    """Show how much a node has sent, and what has no receipt yet.
+
+    \b
+    Example:
+      kernel-trainer outbox --home ~/.kernel-trainer/AI_Node_1
+    """  # noqa: D301 — click's \b keeps the lines apart
     counts = summary(home)
     if as_json:
         click.echo(orjson.dumps(counts))

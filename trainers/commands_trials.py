@@ -28,7 +28,12 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 @click.option("--kind", help="Only the tests that this kind has.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def tests(kind: str | None, *, as_json: bool) -> None:
-    """List the tests that a component must pass, in the order in which they are run."""
+    """List the tests that a component must pass, in the order in which they are run.
+
+    \b
+    Example:
+      kernel-trainer tests
+    """  # noqa: D301 — click's \b keeps the lines apart
     limited = kind is None or kind_of(kind).limit is not None
     listed = [trial for trial in TRIALS if limited or trial.name != "limits"]
     if as_json:
@@ -66,8 +71,9 @@ def check(
 ) -> None:
     """Run every test on a component's source (- reads standard input), as a validator does and some more.
 
-    \b
     Exit code 0: nothing failed; 1: something did.
+
+    \b
     Example:
       kernel-trainer check mine.policy --kind page_replacement --junit report.xml
     """  # noqa: D301 — click's \b keeps the lines apart
@@ -103,7 +109,11 @@ def export(component: Path, form: str, kind: str, authors: tuple[str, ...]) -> N
     """Write a component's source (- reads standard input) as a file to read, with its provenance on top.
 
     What the archive knows of a component, verdict and scores too: mqtt-hub component show ID --as c.
-    """
+
+    \b
+    Example:
+      kernel-trainer export mine.policy --as c --author AI_Node_1
+    """  # noqa: D301 — click's \b keeps the lines apart
     parsed = parse(source_of(component), kind_of(kind).form)
     head = Provenance(kind, component_id(parsed), authors)
     click.echo(head.c(to_c(parsed)) if form == "c" else head.policy(canonical(parsed)), nl=False)

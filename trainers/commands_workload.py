@@ -51,7 +51,13 @@ def evaluate(
     *,
     as_json: bool,
 ) -> None:
-    """Score a policy or a baseline on a workload, beside the bound."""
+    """Score a policy or a baseline on a workload, beside the bound.
+
+    \b
+    Examples:
+      kernel-trainer evaluate --workload build.workload --baseline lru
+      kernel-trainer evaluate --workload build.workload --policy mine.policy --capacity-percent 5
+    """  # noqa: D301 — click's \b keeps the lines apart
     if (policy is None) == (baseline is None):
         raise click.UsageError("give --policy FILE or --baseline NAME, one of them")
     if capacity is not None and capacity_percent is not None:
@@ -89,7 +95,12 @@ def import_(
     capacity: int | None,
     name: str | None,
 ) -> None:
-    """Read a trace made elsewhere."""
+    """Read a trace made elsewhere.
+
+    \b
+    Example:
+      kernel-trainer workload import trace.csv --format csv --column page --output shop.workload
+    """  # noqa: D301 — click's \b keeps the lines apart
     with Bar(sys.stderr, shown=sys.stderr.isatty()) as bar:
         made = import_workload(file, format_, kind=kind, column=column, name=name, capacity=capacity, watch=bar.watch)
         bar.stage("packing")
@@ -114,7 +125,12 @@ def import_(
 def record(
     kind: str, part: str, output: Path | None, capacity: int | None, name: str | None, command: tuple[str, ...]
 ) -> None:
-    """Run COMMAND and record what it asks for."""
+    """Run COMMAND and record what it asks for.
+
+    \b
+    Example:
+      kernel-trainer workload record --name build -- make -j2
+    """  # noqa: D301 — click's \b keeps the lines apart
     if output is not None and output.exists():
         raise WorkloadError(f"{output} is there already", hint="a recording is not overwritten: choose another name")
     recording = RECORDERS[kind](command, name=name, origin=None, capacity=capacity, part=part)
@@ -130,7 +146,12 @@ def record(
 @click.option("--png", type=_FILE, metavar="OUT", help="Draw it, as PNG (extra figures).")
 @_JSON
 def show(file: Path, svg: Path | None, png: Path | None, *, as_json: bool) -> None:
-    """Tell what is in a workload file, and draw it."""
+    """Tell what is in a workload file, and draw it.
+
+    \b
+    Example:
+      kernel-trainer workload show build.workload --svg build.svg
+    """  # noqa: D301 — click's \b keeps the lines apart
     found = read(file)
     for output in (svg, png):
         if output is not None:
@@ -161,7 +182,12 @@ def split(
     *,
     progress: bool,
 ) -> None:
-    """Cut a workload, or a trace, in the middle: one half to search with, one to judge by."""
+    """Cut a workload, or a trace, in the middle: one half to search with, one to judge by.
+
+    \b
+    Example:
+      kernel-trainer workload split build.workload --train build.train.workload --hidden build.hidden.workload
+    """  # noqa: D301 — click's \b keeps the lines apart
     with Bar(sys.stderr, shown=progress or sys.stderr.isatty()) as bar:
         parts = parts_of(file, kind=kind, format=format_, column=column, name=name, capacity=capacity, bar=bar)
         for part, output in zip(parts, (train, hidden), strict=True):
@@ -191,7 +217,12 @@ def generate(
     capacity: int | None,
     name: str | None,
 ) -> None:
-    """Make a workload, or a train and a hidden part, of a family of loads."""
+    """Make a workload, or a train and a hidden part, of a family of loads.
+
+    \b
+    Example:
+      kernel-trainer workload generate --family zipf --seed monday --output zipf.workload
+    """  # noqa: D301 — click's \b keeps the lines apart
     options = {"kind": kind, "length": length, "capacity": capacity, "name": name}
     if output is not None and train is None and hidden is None:
         made = {output: families.generate(family, seed, **options)}  # type: ignore[arg-type]
@@ -207,7 +238,12 @@ def generate(
 @workload.command("families")
 @_KIND
 def families_(kind: str) -> None:
-    """List the families of loads that can be generated."""
+    """List the families of loads that can be generated.
+
+    \b
+    Example:
+      kernel-trainer workload families --kind cpu_scheduling
+    """  # noqa: D301 — click's \b keeps the lines apart
     for name, family in families.families_of(kind).items():
         click.echo(f"{name:<12} {family.meaning}")
 
@@ -216,7 +252,12 @@ def families_(kind: str) -> None:
 @_KIND
 @_JSON
 def list_(kind: str, *, as_json: bool) -> None:
-    """List the recordings that come with the project."""
+    """List the recordings that come with the project.
+
+    \b
+    Example:
+      kernel-trainer workload list --kind io_scheduling
+    """  # noqa: D301 — click's \b keeps the lines apart
     declared = kind_of(kind)
     for found in scoring.bundled(kind):
         if as_json:
@@ -231,7 +272,12 @@ def list_(kind: str, *, as_json: bool) -> None:
 @click.option("--kind", help="Of one component kind (default: of all).")
 @click.option("--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Directory to fill.")
 def bundled(kind: str | None, output: Path) -> None:
-    """Write the recordings that come with the project as files KIND.NAME.PART.workload, train and hidden parts."""
+    """Write the recordings that come with the project as files KIND.NAME.PART.workload, train and hidden parts.
+
+    \b
+    Example:
+      kernel-trainer workload bundled --output workloads
+    """  # noqa: D301 — click's \b keeps the lines apart
     output.mkdir(parents=True, exist_ok=True)
     for name in [kind] if kind else kinds():
         for found in scoring.bundled(name):

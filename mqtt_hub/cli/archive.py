@@ -53,7 +53,12 @@ def verify(file: Path | None, as_json: bool, home: Home) -> None:  # noqa: FBT00
     """Check pages, schema, keys, gaps of every node, references, and what the tables say against the messages.
 
     Exit code 5 when anything is not as it must be. The hub may run meanwhile.
-    """
+
+    \b
+    Examples:
+      mqtt-hub archive verify
+      mqtt-hub archive verify --file archive-monday.db --json
+    """  # noqa: D301 — click's \b keeps the lines apart
     report = verify_archive(file or home.archive_path)
     if as_json:
         click.echo(to_json(asdict(report) | {"ok": report.ok}))
@@ -76,6 +81,10 @@ def backup(file: Path, home: Home) -> None:
 
     \b
     To go back to it: stop the hub, put FILE in the place of archive.db (without archive.db-wal and -shm), start.
+
+    \b
+    Example:
+      mqtt-hub archive backup archive-monday.db
     """  # noqa: D301 — click's \b keeps the lines apart
     size = make_backup(home.archive_path, file)
     click.echo(f"{file}: {size} bytes")

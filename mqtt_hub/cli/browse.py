@@ -21,10 +21,13 @@ def browse(host: str, port: int, home: Home) -> None:
     """Browse the archive in Datasette, read-only, also while the hub runs; Ctrl-C ends it.
 
     \b
-    Tables with every column explained, full-text search, canned queries:
+    Example:
       mqtt-hub browse
-      http://127.0.0.1:8001/archive/leaderboard
-      http://127.0.0.1:8001/search/knowledge?_search=ghost_rank
+
+    \b
+    Tables with every column explained, canned queries, full-text search, e.g.
+    http://127.0.0.1:8001/archive/leaderboard
+    http://127.0.0.1:8001/search/knowledge?_search=ghost_rank
     """  # noqa: D301 — click's \b keeps the lines apart
     if importlib.util.find_spec("datasette") is None:
         raise ConfigurationError("Datasette is not installed", hint="pip install 'mqtt-hub[browse]'")

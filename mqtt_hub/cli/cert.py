@@ -30,8 +30,7 @@ def server(hosts: tuple[str, ...], home: Home) -> None:
 
     \b
     Example:
-      mqtt-hub cert server --host hub.example.org
-      (then `tls = true` in config.toml, and a restart)
+      mqtt-hub cert server --host hub.example.org    # then tls = true in config.toml, and a restart
     """  # noqa: D301 — click's \b keeps the lines apart
     authority = _authority(home)
     path = authority.issue_server(hosts or (socket.gethostname(),))
@@ -42,7 +41,12 @@ def server(hosts: tuple[str, ...], home: Home) -> None:
 @click.argument("name")
 @home_option
 def client(name: str, home: Home) -> None:
-    """Make a certificate for the node NAME, for hubs that ask for one (tls_client_ca in config.toml)."""
+    """Make a certificate for the node NAME, for hubs that ask for one (tls_client_ca in config.toml).
+
+    \b
+    Example:
+      mqtt-hub cert client AI_Node_9
+    """  # noqa: D301 — click's \b keeps the lines apart
     path = _authority(home).issue_client(name)
     click.echo(f"{path} and {path.with_suffix('.key')} are for {name}: kernel-trainer run --certificate … --key …")
 

@@ -24,7 +24,14 @@ def component() -> None:
 
 @component.command()
 @click.argument("name", metavar="ID")
-@click.option("--as", "form", type=click.Choice(["c", "policy", "json"]), default="policy", show_default=True)
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["c", "policy", "json"]),
+    default="policy",
+    show_default=True,
+    help="What to print.",
+)
 @home_option
 def show(name: str, form: str, home: Home) -> None:
     """Print the component ID (or the start of its id) with its provenance on top: C, its source, or all as JSON.

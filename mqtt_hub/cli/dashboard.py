@@ -26,8 +26,8 @@ def dashboard(host: str, port: int, with_parent: bool, log_file: Path | None, ho
 
     \b
     Example:
-      mqtt-hub dashboard                     (http://127.0.0.1:8080; `mqtt-hub serve` starts it too)
-      mqtt-hub dashboard --host 0.0.0.0      (asks for a login: operator or an observer's account)
+      mqtt-hub dashboard                   # http://127.0.0.1:8080; mqtt-hub serve starts it too
+      mqtt-hub dashboard --host 0.0.0.0    # asks for a login: operator or an observer's account
     """  # noqa: D301 — click's \b keeps the lines apart
     from mqtt_hub.dashboard.server import serve_dashboard  # noqa: PLC0415 — slow to import
 

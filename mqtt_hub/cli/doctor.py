@@ -17,5 +17,10 @@ __all__ = ["doctor"]
 @home_option
 @click.pass_context
 def doctor(context: click.Context, home: Home, *, as_json: bool) -> None:
-    """Look over a hub's home and this machine, and say what to do about what is found. Changes nothing."""
+    """Look over a hub's home and this machine, and say what to do about what is found. Changes nothing.
+
+    \b
+    Example:
+      mqtt-hub doctor
+    """  # noqa: D301 — click's \b keeps the lines apart
     context.exit(tell(examine(checks(home)), as_json=as_json))

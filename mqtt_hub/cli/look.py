@@ -19,7 +19,13 @@ __all__ = ["status", "tail"]
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, as get_hub_status() gives it.")
 @home_option
 def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes flags so
-    """Show what the running hub says of itself: nodes, traffic, knowledge, sizes."""
+    """Show what the running hub says of itself: nodes, traffic, knowledge, sizes.
+
+    \b
+    Examples:
+      mqtt-hub status
+      mqtt-hub status --json
+    """  # noqa: D301 — click's \b keeps the lines apart
     with Observer.of(home) as observer:
         report = observer.hub_status()
     if as_json:

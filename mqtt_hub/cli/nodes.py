@@ -36,12 +36,19 @@ def node() -> None:
 
 @node.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(["trainer", "validator", "observer"]), required=True)
+@click.option(
+    "--role", type=click.Choice(["trainer", "validator", "observer"]), required=True, help="What it may send and read."
+)
 @click.option("--specialization", default="", help="What the node works at, e.g. memory_management.")
 @_token_file
 @home_option
 def add(name: str, role: str, specialization: str, token_file: Path | None, home: Home) -> None:
-    """Make an account for NAME and show its token, this once."""
+    """Make an account for NAME and show its token, this once.
+
+    \b
+    Example:
+      mqtt-hub node add AI_Node_9 --role trainer --specialization memory_management --token-file AI_Node_9.token
+    """  # noqa: D301 — click's \b keeps the lines apart
     token = Accounts(home.accounts_path).add(name, role, specialization, stamp(time.time()))
     _hand_over(home, name, token, token_file)
 
@@ -51,7 +58,12 @@ def add(name: str, role: str, specialization: str, token_file: Path | None, home
 @_token_file
 @home_option
 def rotate(name: str, token_file: Path | None, home: Home) -> None:
-    """Give NAME a new token; the old one is void at once, on live connections too."""
+    """Give NAME a new token; the old one is void at once, on live connections too.
+
+    \b
+    Example:
+      mqtt-hub node rotate AI_Node_9 --token-file AI_Node_9.token
+    """  # noqa: D301 — click's \b keeps the lines apart
     token = Accounts(home.accounts_path).rotate(name)
     _hand_over(home, name, token, token_file)
 
@@ -60,7 +72,12 @@ def rotate(name: str, token_file: Path | None, home: Home) -> None:
 @click.argument("name")
 @home_option
 def revoke(name: str, home: Home) -> None:
-    """Shut NAME out at once, on live connections too; `rotate` lets it in again."""
+    """Shut NAME out at once, on live connections too; `rotate` lets it in again.
+
+    \b
+    Example:
+      mqtt-hub node revoke AI_Node_9
+    """  # noqa: D301 — click's \b keeps the lines apart
     Accounts(home.accounts_path).revoke(name, stamp(time.time()))
     click.echo(f"{name} is revoked")
 
@@ -70,7 +87,12 @@ def revoke(name: str, home: Home) -> None:
 @click.option("--reason", default="", help="Told to the node, and kept in the archive.")
 @home_option
 def quarantine(name: str, reason: str, home: Home) -> None:
-    """Take nothing more that NAME shares or submits; it stays connected and hears its verdicts."""
+    """Take nothing more that NAME shares or submits; it stays connected and hears its verdicts.
+
+    \b
+    Example:
+      mqtt-hub node quarantine AI_Node_9 --reason 'claims that nobody can reproduce'
+    """  # noqa: D301 — click's \b keeps the lines apart
     Accounts(home.accounts_path).decide("quarantine", name, reason[:REASON_CHARACTERS_MAX], stamp(time.time()))
     click.echo(f"{name} is quarantined as soon as the hub runs")
 
@@ -80,7 +102,12 @@ def quarantine(name: str, reason: str, home: Home) -> None:
 @click.option("--reason", default="", help="Kept in the archive.")
 @home_option
 def release(name: str, reason: str, home: Home) -> None:
-    """End the quarantine of NAME, by rule or by hand; what it did stays in its record."""
+    """End the quarantine of NAME, by rule or by hand; what it did stays in its record.
+
+    \b
+    Example:
+      mqtt-hub node release AI_Node_9 --reason 'its memory was replaced'
+    """  # noqa: D301 — click's \b keeps the lines apart
     Accounts(home.accounts_path).decide("release", name, reason[:REASON_CHARACTERS_MAX], stamp(time.time()))
     click.echo(f"{name} is released as soon as the hub runs")
 
@@ -89,7 +116,12 @@ def release(name: str, reason: str, home: Home) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @home_option
 def list_(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes flags so
-    """List the accounts: name, role, specialization, since when, revoked or not, and how far each is trusted."""
+    """List the accounts: name, role, specialization, since when, revoked or not, and how far each is trusted.
+
+    \b
+    Example:
+      mqtt-hub node list
+    """  # noqa: D301 — click's \b keeps the lines apart
     records = Accounts(home.accounts_path).all()
     standings = _standings(home)
     if as_json:

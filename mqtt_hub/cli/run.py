@@ -43,7 +43,13 @@ def serve(
     """Run the hub with its embedded broker, or with another one, until SIGTERM or Ctrl-C.
 
     Beside it runs the dashboard, in a process of its own.
-    """
+
+    \b
+    Examples:
+      mqtt-hub serve
+      mqtt-hub serve --port 1884 --dashboard-port 8081
+      mqtt-hub serve --broker mqtt://hub@127.0.0.1:1883
+    """  # noqa: D301 — click's \b keeps the lines apart
     config = home.config()
     if port is not None:
         config = replace(config, port=port)
@@ -57,14 +63,20 @@ def serve(
 
 @click.command()
 @click.option("--open", "open_", is_flag=True, required=True, help="No accounts: anybody on this machine may connect.")
-@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="To listen on; 0: any free one.",
+)
 def broker(open_: bool, port: int) -> None:  # noqa: ARG001, FBT001 — the flag is there to be typed
     """Run just the embedded MQTT 3.1.1 broker, open, on loopback only: for trying it with any client.
 
     \b
     Example:
       mqtt-hub broker --open --port 1883
-      mosquitto_sub -t 'try/#' -v          (another terminal)
+      mosquitto_sub -t 'try/#' -v          # in another terminal
       mosquitto_pub -t try/it -m hello
     """  # noqa: D301 — click's \b keeps the lines apart
     log_to()
@@ -74,7 +86,13 @@ def broker(open_: bool, port: int) -> None:  # noqa: ARG001, FBT001 — the flag
 
 @click.command()
 @click.option("-n", "--nodes", type=click.IntRange(1, 1000), default=4, show_default=True, help="How many nodes.")
-@click.option("--role", type=click.Choice(["trainer", "validator"]), default="trainer", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["trainer", "validator"]),
+    default="trainer",
+    show_default=True,
+    help="What all of them do.",
+)
 @click.option(
     "--specialization",
     "specializations",
@@ -103,7 +121,7 @@ def spawn(
     """Run nodes as subprocesses of this one, restart those that crash, stop all on Ctrl-C.
 
     \b
-    Example (the hub runs in another terminal: mqtt-hub serve):
+    Examples; the hub runs in another terminal:
       mqtt-hub spawn -n 4
       mqtt-hub spawn -n 6 --specialization memory_management --specialization storage
       mqtt-hub spawn -n 1 --role validator
@@ -141,7 +159,7 @@ def spawn(
 @click.command()
 @click.option("--seconds", type=click.IntRange(5, 86_400), default=60, show_default=True, help="How long to search.")
 @click.option("--nodes", type=click.IntRange(1, 64), default=4, show_default=True, help="How many trainers.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Trainer K searches with seed SEED + K.")
 @click.option(
     "--evaluations",
     type=click.IntRange(1),

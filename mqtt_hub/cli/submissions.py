@@ -29,11 +29,17 @@ def submission() -> None:
 
 @submission.command(name="list")
 @click.option("--verdict", "verdicts", multiple=True, type=click.Choice(VERDICTS), help="Only these (repeatable).")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @home_option
 def list_(verdicts: tuple[str, ...], limit: int, as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes flags so
-    """List submissions, the newest first: who, for what, the verdict and how many validators agree."""
+    """List submissions, the newest first: who, for what, the verdict and how many validators agree.
+
+    \b
+    Examples:
+      mqtt-hub submission list --verdict disputed
+      mqtt-hub submission list --limit 1000 --json
+    """  # noqa: D301 — click's \b keeps the lines apart
     with closing(open_read_only(home.archive_path)) as db:
         rows = queries.submissions(db, *verdicts, limit=limit)
     if as_json:
@@ -52,7 +58,12 @@ def list_(verdicts: tuple[str, ...], limit: int, as_json: bool, home: Home) -> N
 @click.option("--reason", default="", help="Kept in the archive.")
 @home_option
 def reopen(name: str, reason: str, home: Home) -> None:
-    """Have the submission NAME (or the start of its name) judged anew: the results so far are void."""
+    """Have the submission NAME (or the start of its name) judged anew: the results so far are void.
+
+    \b
+    Example:
+      mqtt-hub submission reopen 3da2a059d10c --reason 'the validator was faulty'
+    """  # noqa: D301 — click's \b keeps the lines apart
     with closing(open_read_only(home.archive_path)) as db:
         found = queries.submissions_named(db, name)
     if len(found) != 1:

@@ -54,7 +54,7 @@ def add(
     Examples:
       mqtt-hub workload add trace.csv --column page --capacity 500
       mqtt-hub workload add trace.bin --format oracle-general --name shop
-      mqtt-hub workload add build.workload        (made by kernel-trainer workload record)
+      mqtt-hub workload add build.workload        # made by kernel-trainer workload record
     """  # noqa: D301 — click's \b keeps the lines apart
     if not files and not bundled:
         raise click.UsageError("name files, or --bundled")
@@ -82,7 +82,12 @@ def add(
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @home_option
 def list_(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes flags so
-    """List the workloads of a hub."""
+    """List the workloads of a hub.
+
+    \b
+    Example:
+      mqtt-hub workload list
+    """  # noqa: D301 — click's \b keeps the lines apart
     home.config()
     entries = WorkloadStore(home.workloads).entries()
     if as_json:
@@ -100,7 +105,13 @@ def list_(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes f
 )
 @home_option
 def best(name: str, kind: str | None, form: str, home: Home) -> None:
-    """Print the accepted component for the workload NAME that its author chose last; how good it is, on stderr."""
+    """Print the accepted component for the workload NAME that its author chose last; how good it is, on stderr.
+
+    \b
+    Examples:
+      mqtt-hub workload best build > build.c
+      mqtt-hub workload best build --as json
+    """  # noqa: D301 — click's \b keeps the lines apart
     home.config()
     there = found(home.archive_path, name, kind)
     if form == "json":
