@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import orjson
 
+from mqtt_hub.protocol.bar import Bar
 from trainers.arenas.errors import EvaluationError
 from trainers.arenas.evaluate import bundled
 from trainers.arenas.evaluators import Evaluators
@@ -59,12 +60,14 @@ def baselines(kind: str | None, workloads: tuple[Path, ...], *, as_json: bool) -
     """  # noqa: D301 — click's \b keeps the lines apart
     names = [kind] if kind else list(known_kinds())
     given = [read(path) for path in workloads] or [found for name in names for found in bundled(name)]
-    with Evaluators() as evaluators:
+    with Evaluators() as evaluators, Bar.on_terminal() as bar:
         yardsticks = {name: Yardstick(evaluators.of(name)) for name in {found.kind for found in given}}
         told = []
         for found in given:
+            bar.stage(f"{found.name} ({found.part})")
             told.append(standing(yardsticks[found.kind], found))
             if not as_json:
+                bar.aside()
                 click.echo(told[-1].text())
     if as_json:
         click.echo(orjson.dumps([one.json() for one in told]))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import orjson
 
+from mqtt_hub.protocol.bar import Bar
 from mqtt_hub.protocol.provenance import Provenance
 from trainers.arenas.errors import EvaluationError
 from trainers.arenas.evaluate import bundled, source_of
@@ -83,7 +84,7 @@ def check(
         raise EvaluationError(f"one kind at a time, not {' and '.join(sorted(kinds))}")
     declared = kind_of(next(iter(kinds), DEFAULT))
     parts = given or list(bundled(declared.name))
-    with Evaluator(declared.name) as evaluator:
+    with Evaluator(declared.name) as evaluator, Bar.on_terminal() as bar:
         subject = Subject(
             kind=declared,
             source=source_of(component),
@@ -93,7 +94,7 @@ def check(
             hidden=[part for part in parts if part.part == "hidden"],
             target=target,
         )
-        report = Report.of(subject, str(component), list(tried(subject)))
+        report = Report.of(subject, str(component), list(tried(subject, begin=bar.stage)))
     if junit is not None:
         _write(junit, report.junit())
     click.echo(orjson.dumps(report.json()) if as_json else report.text())

@@ -62,14 +62,16 @@ def evaluate(
         raise click.UsageError("give --policy FILE or --baseline NAME, one of them")
     if capacity is not None and capacity_percent is not None:
         raise click.UsageError("give --capacity N or --capacity-percent P, not both")
-    score = scoring.evaluate(
-        kind,
-        workload_path,
-        policy=policy,
-        baseline=baseline,
-        capacity=capacity,
-        capacity_percent=capacity_percent,
-    )
+    with Bar.on_terminal() as bar:
+        bar.stage("running")
+        score = scoring.evaluate(
+            kind,
+            workload_path,
+            policy=policy,
+            baseline=baseline,
+            capacity=capacity,
+            capacity_percent=capacity_percent,
+        )
     click.echo(orjson.dumps(score) if as_json else "\n".join(f"{key:<17} {value}" for key, value in score.items()))
 
 
@@ -101,7 +103,7 @@ def import_(
     Example:
       kernel-trainer workload import trace.csv --format csv --column page --output shop.workload
     """  # noqa: D301 — click's \b keeps the lines apart
-    with Bar(sys.stderr, shown=sys.stderr.isatty()) as bar:
+    with Bar.on_terminal() as bar:
         made = import_workload(file, format_, kind=kind, column=column, name=name, capacity=capacity, watch=bar.watch)
         bar.stage("packing")
         save(made, output)
@@ -237,20 +239,25 @@ def generate(
 
 @workload.command("families")
 @_KIND
-def families_(kind: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: meanings by name.")
+def families_(kind: str, *, as_json: bool) -> None:
     """List the families of loads that can be generated.
 
     \b
     Example:
       kernel-trainer workload families --kind cpu_scheduling
     """  # noqa: D301 — click's \b keeps the lines apart
-    for name, family in families.families_of(kind).items():
+    known = families.families_of(kind)
+    if as_json:
+        click.echo(orjson.dumps({name: family.meaning for name, family in known.items()}))
+        return
+    for name, family in known.items():
         click.echo(f"{name:<12} {family.meaning}")
 
 
 @workload.command("list")
 @_KIND
-@_JSON
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a recording.")
 def list_(kind: str, *, as_json: bool) -> None:
     """List the recordings that come with the project.
 
@@ -279,9 +286,11 @@ def bundled(kind: str | None, output: Path) -> None:
       kernel-trainer workload bundled --output workloads
     """  # noqa: D301 — click's \b keeps the lines apart
     output.mkdir(parents=True, exist_ok=True)
-    for name in [kind] if kind else kinds():
-        for found in scoring.bundled(name):
-            save(found, output / f"{found.kind}.{found.name}.{found.part}.workload")
+    with Bar.on_terminal() as bar:
+        for name in [kind] if kind else kinds():
+            bar.stage(name)
+            for found in scoring.bundled(name):
+                save(found, output / f"{found.kind}.{found.name}.{found.part}.workload")
 
 
 def _tell(made: Workload, output: Path) -> None:

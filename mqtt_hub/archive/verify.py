@@ -63,9 +63,10 @@ class Report:
         return not self.faults
 
 
-def verify(path: Path) -> Report:
-    """Ask everything; raises `ArchiveError` where there is no archive, or one of a newer version.
+def verify(path: Path, *, begin: Callable[[str], None] = lambda _check: None) -> Report:
+    """Ask everything, telling ``begin`` each check's name before it.
 
+    Raises `ArchiveError` where there is no archive, or one of a newer version.
     Needs a read transaction on the archive (the hub may go on writing) and room for a copy of its tables in a
     temporary file.
     """
@@ -77,6 +78,7 @@ def verify(path: Path) -> Report:
         scratch.execute("BEGIN")  # one snapshot for all questions
         _count(scratch, report)
         for name, check in CHECKS.items():
+            begin(name)
             _ask(name, check, scratch, report)
         with suppress(sqlite3.Error):  # told by the checks
             report.open_gaps = list(_open_gaps(scratch))

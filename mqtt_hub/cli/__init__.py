@@ -24,35 +24,33 @@ from __future__ import annotations
 
 import click
 
-from mqtt_hub.cli import archive as archive_commands
-from mqtt_hub.cli import browse, cert, components, dashboard, doctor, look, nodes, rules, run, submissions
-from mqtt_hub.cli import home as home_commands
-from mqtt_hub.cli import workloads as workload_commands
 from mqtt_hub.protocol.command_line import Commands
 
 __all__ = ["main"]
 
+# Imported when they are run: the list of commands is there at once.
+_COMMANDS = {
+    "demo": ("mqtt_hub.cli.run:demo", "Run the whole thing once: a hub, trainers and a validator."),
+    "init": ("mqtt_hub.cli.home:init", "Make a hub's home: configuration, archive, accounts."),
+    "serve": ("mqtt_hub.cli.run:serve", "Run the hub, with its dashboard, until Ctrl-C."),
+    "spawn": ("mqtt_hub.cli.run:spawn", "Run nodes as subprocesses of this one."),
+    "workload": ("mqtt_hub.cli.workloads:workload", "Add workloads to search for; see what was found."),
+    "component": ("mqtt_hub.cli.components:component", "Show a submitted component, as source or as C."),
+    "status": ("mqtt_hub.cli.look:status", "Show what the running hub says of itself."),
+    "tail": ("mqtt_hub.cli.look:tail", "Show traffic as it passes."),
+    "dashboard": ("mqtt_hub.cli.dashboard:dashboard", "Show the fleet live in a browser, by itself."),
+    "browse": ("mqtt_hub.cli.browse:browse", "Browse the archive in Datasette."),
+    "doctor": ("mqtt_hub.cli.doctor:doctor", "Say what is wrong, and what to do about it."),
+    "node": ("mqtt_hub.cli.nodes:node", "Add, list, revoke, quarantine nodes; give new tokens."),
+    "submission": ("mqtt_hub.cli.submissions:submission", "List what was submitted; have one judged anew."),
+    "archive": ("mqtt_hub.cli.archive:archive", "Verify the archive, back it up, prune it."),
+    "cert": ("mqtt_hub.cli.cert:cert", "Make certificates of a private authority."),
+    "rules": ("mqtt_hub.cli.rules:rules", "Write accounts and access rule for another broker."),
+    "broker": ("mqtt_hub.cli.run:broker", "Run just the embedded broker, open, on loopback."),
+}
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=Commands, deferred=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mqtt-hub")
 def main() -> None:
     """A hub for a fleet of machines that search for OS kernel policies and share what they learn over MQTT."""
-
-
-main.add_command(home_commands.init)
-main.add_command(nodes.node)
-main.add_command(submissions.submission)
-main.add_command(workload_commands.workload)
-main.add_command(components.component)
-main.add_command(cert.cert)
-main.add_command(archive_commands.archive)
-main.add_command(rules.rules)
-main.add_command(run.serve)
-main.add_command(dashboard.dashboard)
-main.add_command(run.broker)
-main.add_command(run.spawn)
-main.add_command(run.demo)
-main.add_command(look.status)
-main.add_command(look.tail)
-main.add_command(browse.browse)
-main.add_command(doctor.doctor)

@@ -16,6 +16,7 @@ from mqtt_hub.archive.prune import shrink as shrink_archive
 from mqtt_hub.archive.verify import verify as verify_archive
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home
+from mqtt_hub.protocol.bar import Bar
 from mqtt_hub.protocol.codec import to_json
 from mqtt_hub.protocol.errors import ArchiveError
 
@@ -59,7 +60,8 @@ def verify(file: Path | None, as_json: bool, home: Home) -> None:  # noqa: FBT00
       mqtt-hub archive verify
       mqtt-hub archive verify --file archive-monday.db --json
     """  # noqa: D301 — click's \b keeps the lines apart
-    report = verify_archive(file or home.archive_path)
+    with Bar.on_terminal() as bar:
+        report = verify_archive(file or home.archive_path, begin=bar.stage)
     if as_json:
         click.echo(to_json(asdict(report) | {"ok": report.ok}))
     else:
@@ -86,7 +88,9 @@ def backup(file: Path, home: Home) -> None:
     Example:
       mqtt-hub archive backup archive-monday.db
     """  # noqa: D301 — click's \b keeps the lines apart
-    size = make_backup(home.archive_path, file)
+    with Bar.on_terminal() as bar:
+        bar.stage("copying and checking")
+        size = make_backup(home.archive_path, file)
     click.echo(f"{file}: {size} bytes")
 
 
@@ -96,8 +100,9 @@ def backup(file: Path, home: Home) -> None:
     "--max-size", metavar="SIZE", callback=_quantity(_BYTES), help="e.g. 500M: the oldest goes until so much is used."
 )
 @click.option("--shrink", is_flag=True, help="Give the room back to the disk as well; the hub must be stopped.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @home_option
-def prune(older_than: int | None, max_size: int | None, shrink: bool, home: Home) -> None:  # noqa: FBT001 — click passes flags so
+def prune(older_than: int | None, max_size: int | None, home: Home, *, shrink: bool, as_json: bool) -> None:
     """Take out what is old; never the ancestry of an accepted component, nor what still waits for something.
 
     \b
@@ -106,12 +111,18 @@ def prune(older_than: int | None, max_size: int | None, shrink: bool, home: Home
     """  # noqa: D301 — click's \b keeps the lines apart
     if older_than is None and max_size is None and not shrink:
         raise click.UsageError("say what may go: --older-than AGE, --max-size SIZE or both; --shrink for the file")
-    done = prune_archive(home.archive_path, now_s=time.time(), older_than_s=older_than, bytes_max=max_size)
-    for index in home.path.glob("search.db*"):  # of `mqtt-hub browse`: made again without what is gone
-        index.unlink(missing_ok=True)
-    if shrink:
-        with home.locked():
-            shrink_archive(home.archive_path)
+    with Bar.on_terminal() as bar:
+        bar.stage("pruning")
+        done = prune_archive(home.archive_path, now_s=time.time(), older_than_s=older_than, bytes_max=max_size)
+        for index in home.path.glob("search.db*"):  # of `mqtt-hub browse`: made again without what is gone
+            index.unlink(missing_ok=True)
+        if shrink:
+            bar.stage("shrinking")
+            with home.locked():
+                shrink_archive(home.archive_path)
+    if as_json:
+        click.echo(to_json(asdict(done)))
+        return
     click.echo(
         f"{done.messages} messages and {done.rejected} rejected ones taken out;"
         f" {done.bytes_before} bytes in use before, {done.bytes_after} now"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import suppress
 
 import click
 
@@ -33,4 +34,5 @@ def browse(host: str, port: int, home: Home) -> None:
         raise ConfigurationError("Datasette is not installed", hint="pip install 'mqtt-hub[browse]'")
     from mqtt_hub.browse.site import serve_site  # noqa: PLC0415 — an extra, and slow to import
 
-    serve_site(home.archive_path, home.path / "search.db", host, port, click.echo)
+    with suppress(KeyboardInterrupt):  # uvicorn ends, and raises it again
+        serve_site(home.archive_path, home.path / "search.db", host, port, click.echo)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ import orjson
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home
 from mqtt_hub.observer import Observer, plain, seen_line
+from mqtt_hub.protocol.codec import encode
 from mqtt_hub.protocol.table import MessageType
 
 __all__ = ["status", "tail"]
@@ -72,18 +74,27 @@ def status(as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes 
     help="Only this message type (repeatable), e.g. TEST_RESULT.",
 )
 @click.option("--count", type=click.IntRange(1), help="Stop after so many messages.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a message: its envelope.")
 @home_option
-def tail(types: tuple[str, ...], count: int | None, home: Home) -> None:
+def tail(types: tuple[str, ...], count: int | None, home: Home, *, as_json: bool) -> None:
     """Show traffic as it passes, coloured by type; Ctrl-C ends it.
+
+    \b
+    Examples:
+      mqtt-hub tail --type TEST_RESULT --type VERDICT
+      mqtt-hub tail --json --count 100
 
     \b
     The same with any client:
       mosquitto_sub -p 1883 -u observer -P "$(cat ~/.mqtt-hub/tokens/observer)" -t 'kernel/v1/#' -v
     """  # noqa: D301 — click's \b keeps the lines apart
     wanted = {type_.upper() for type_ in types}
-    with Observer.of(home) as observer:
+    with Observer.of(home) as observer, suppress(KeyboardInterrupt):
         for number, message in enumerate(observer.messages(wanted), 1):
-            click.secho(seen_line(message), fg=_COLOURS.get(message.type.value))
+            if as_json:
+                click.echo(encode(message))
+            else:
+                click.secho(seen_line(message), fg=_COLOURS.get(message.type.value))
             if number == count:
                 return
 

@@ -13,6 +13,7 @@ from mqtt_hub.found import found
 from mqtt_hub.home import Home
 from mqtt_hub.observer import plain
 from mqtt_hub.own_traces import add_own
+from mqtt_hub.protocol.bar import Bar
 from mqtt_hub.protocol.bodies import WorkloadEntry
 from mqtt_hub.protocol.codec import to_json
 from mqtt_hub.protocol.errors import MqttHubError
@@ -67,7 +68,9 @@ def add(
     progress = sys.stderr.isatty()
     added = [stored for path in files for stored in add_own(store, path, options, progress=progress)]
     if bundled:
-        added += add_bundled(store)
+        with Bar.on_terminal() as bar:
+            bar.stage("unpacking the recordings")
+            added += add_bundled(store)
     for stored in added:
         click.echo(_line(stored.entry))
     parts: dict[tuple[str, str], set[str]] = {}

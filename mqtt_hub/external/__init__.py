@@ -6,13 +6,6 @@
     what the operator set   │                 hosts in turn   packets, PUBACK after the commit
                             ├─ Senders    who sent it: the topic says so, the broker vouches for it
                             └─ Outgoing   the hub's own messages: queue, in-flight window, again after a loss
+
+Nothing is imported here: every command reads the settings, and few ever dial.
 """
-
-from __future__ import annotations
-
-from mqtt_hub.external.dialer import Login
-from mqtt_hub.external.settings import BrokerSettings
-from mqtt_hub.external.source import ExternalSource
-from mqtt_hub.external.target import Target
-
-__all__ = ["BrokerSettings", "ExternalSource", "Login", "Target"]

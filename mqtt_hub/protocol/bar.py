@@ -2,15 +2,17 @@ r"""A progress bar for what takes longer than two seconds, on a stream whose lin
 
 ::
 
-    with Bar(sys.stderr, shown=True) as bar:
+    with Bar.on_terminal() as bar:
         rows = bar.watch("reading", rows, total)      reading            [######--------------]  30 %
         bar.stage("packing")                          packing            12 s
+        bar.aside()                                   (wiped out: a line of output follows)
 
 It is drawn by a thread of its own, so work that cannot be watched shows its seconds. At the end it is wiped out.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -36,7 +38,13 @@ class Bar:
         self._begun = time.monotonic()
         self._label, self._done, self._total = "", 0, 0
         self._over = threading.Event()
+        self._drawing, self._drawn = threading.Lock(), False
         self._thread = threading.Thread(target=self._draw, daemon=True)
+
+    @classmethod
+    def on_terminal(cls) -> Self:
+        """Return a bar on standard error; nothing is shown where that is no terminal."""
+        return cls(sys.stderr, shown=sys.stderr.isatty())
 
     def __enter__(self) -> Self:
         """Begin to count the seconds."""
@@ -55,6 +63,14 @@ class Bar:
     def stage(self, label: str) -> None:
         """Say what is done now, of which nobody knows how far it is."""
         self._label, self._done, self._total = label, 0, 0
+
+    def aside(self) -> None:
+        """Wipe it out for a line of output; it is drawn again below."""
+        with self._drawing:
+            if self._drawn:
+                self._stream.write(" " * LINE_CHARS + "\r")
+                self._stream.flush()
+            self._drawn = False
 
     def watch(self, label: str, items: Iterable[T], total: int) -> Iterator[T]:
         """Yield the items, of which there are about ``total``."""
@@ -76,9 +92,10 @@ class Bar:
         if self._over.wait(self._after_s):
             return
         while True:
-            self._stream.write(f"{self.line()[:LINE_CHARS]:<{LINE_CHARS}}\r")
-            self._stream.flush()
+            with self._drawing:
+                self._stream.write(f"{self.line()[:LINE_CHARS]:<{LINE_CHARS}}\r")
+                self._stream.flush()
+                self._drawn = True
             if self._over.wait(REDRAWN_S):
                 break
-        self._stream.write(" " * LINE_CHARS + "\r")
-        self._stream.flush()
+        self.aside()

@@ -23,6 +23,8 @@ _SHORT = 80  # characters of a line in the list of commands
 class Commands(click.Group):
     """A click group that shows `MqttHubError` as one line, and ends quietly when its reader went away.
 
+    Colours are left out where the output is no terminal, which is click's doing, and with ``NO_COLOR``.
+
     ``deferred``: commands by name, each with ``module:attribute`` and its line in the list of commands.
     """
 
@@ -52,6 +54,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        if os.environ.get("NO_COLOR"):  # https://no-color.org
+            ctx.color = False
         try:
             return super().invoke(ctx)
         except MqttHubError as error:

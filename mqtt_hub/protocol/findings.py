@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 import click
 import orjson
 
+from mqtt_hub.protocol.bar import Bar
 from mqtt_hub.protocol.errors import MqttHubError
 
 __all__ = ["Check", "Finding", "Level", "examine", "tell"]
@@ -47,12 +48,15 @@ def examine(checks: Iterable[Check]) -> Iterator[Finding]:
 def tell(findings: Iterable[Finding], *, as_json: bool) -> int:
     """Print findings as they come; return the exit code: 0, or 1 where there is a problem."""
     told = []
-    for finding in findings:
-        told.append(finding)
-        if not as_json:
-            click.echo(
-                f"{click.style(f'{finding.level:<8}', _COLOURS[finding.level])} {finding.check:<14} {finding.found}"
-            )
+    with Bar.on_terminal() as bar:
+        bar.stage("looking")
+        for finding in findings:
+            told.append(finding)
+            if as_json:
+                continue
+            bar.aside()
+            level = click.style(f"{finding.level:<8}", _COLOURS[finding.level])
+            click.echo(f"{level} {finding.check:<14} {finding.found}")
             if finding.advice:
                 click.echo(f"{'':<23} → {finding.advice}")
     if as_json:

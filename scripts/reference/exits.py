@@ -11,7 +11,7 @@ __all__ = ["exits_markdown"]
 
 # What no error of the tree says.
 OTHERS = {
-    0: ["done", "stopped by Ctrl-C or SIGTERM, where a command runs until then"],
+    0: ["done", "Ctrl-C in a command that runs until then; `serve`, `dashboard` and `run`: SIGTERM too"],
     1: [
         "`doctor` found a problem; in `kernel-trainer check` a test failed",
         "Ctrl-C in a command that was to come to an end by itself; the reader of a pipe went away",

@@ -23,7 +23,9 @@ from mqtt_hub.broker.packets import (
     Will,
 )
 from mqtt_hub.broker.parser import Parser
-from mqtt_hub.external import BrokerSettings, ExternalSource, Login
+from mqtt_hub.external.dialer import Login
+from mqtt_hub.external.settings import BrokerSettings
+from mqtt_hub.external.source import ExternalSource
 from mqtt_hub.external.outgoing import SUBSCRIBE_ID
 from mqtt_hub.protocol.errors import (
     AccessDeniedError,

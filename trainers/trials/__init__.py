@@ -13,7 +13,7 @@ After a stage with a failure no other is begun: hidden workloads are not for gue
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from trainers.trials.claims import Budget, Claims, Determinism, Invariants, Reproduction, Static
 from trainers.trials.hidden import Limits, Useful
@@ -29,12 +29,18 @@ TRIALS: tuple[Trial, ...] = (
 )  # fmt: skip
 
 
-def tried(subject: Subject, trials: tuple[Trial, ...] = TRIALS) -> Iterator[tuple[Trial, Outcome]]:
-    """Yield each trial with its outcome, up to the end of the first stage in which one failed."""
+def tried(
+    subject: Subject, trials: tuple[Trial, ...] = TRIALS, *, begin: Callable[[str], None] = lambda _trial: None
+) -> Iterator[tuple[Trial, Outcome]]:
+    """Yield each trial with its outcome, up to the end of the first stage in which one failed.
+
+    ``begin`` is told each one's name before it.
+    """
     last = trials[-1].stage
     for trial in trials:
         if trial.stage > last:
             return
+        begin(trial.name)
         outcome = trial.run(subject)
         if outcome.outcome == "failed":
             last = trial.stage
