@@ -13,6 +13,7 @@
     ├── workloads/        workload files by digest: train parts and hidden parts
     ├── nodes/NAME/       homes of the nodes that `mqtt-hub spawn` starts
     ├── hub.port          the port of the running hub
+    ├── hub.broker        the other broker that it reads from, where it was started with --broker (0600)
     ├── dashboard.url     where the running dashboard answers (0600); what it logs is in dashboard.log
     └── hub.lock          held while a hub runs
 """
@@ -26,7 +27,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,6 +99,10 @@ class Config:
         """Where the external broker is; None for the embedded one."""
         return Target.of(self.broker) if self.broker.url else None
 
+    def reading_from(self, url: str) -> Config:
+        """Return the same with another broker."""
+        return replace(self, broker=replace(self.broker, url=url, hosts=[]))
+
     @property
     def own_tls(self) -> bool:
         """Whether this machine's own tools speak TLS to the broker."""
@@ -139,6 +144,7 @@ class Home:
         self.workloads = path / "workloads"
         self.nodes = path / "nodes"
         self.port_path = path / "hub.port"
+        self.broker_url_path = path / "hub.broker"
         self.dashboard_path = path / "dashboard.url"
 
     def create(self, config: Config) -> None:
@@ -168,6 +174,27 @@ class Home:
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{self.config_path}: {error}") from error
         return _checked(values, self.config_path)
+
+    def running_config(self) -> Config:
+        """Return the settings, with the broker that the running hub was told instead (`mqtt-hub serve --broker`)."""
+        config = self.config()
+        try:
+            return config.reading_from(self.broker_url_path.read_text().strip())
+        except OSError:
+            return config
+
+    def announce(self, config: Config, port: int) -> None:
+        """Tell this machine's other tools that a hub runs, where, and with which broker."""
+        if config.broker.url == self.config().broker.url:
+            self.broker_url_path.unlink(missing_ok=True)  # of a hub that was killed
+        else:
+            write_private(self.broker_url_path, config.broker.url + "\n")
+        write_private(self.port_path, f"{port}\n")  # last: whoever waits for the hub waits for this file
+
+    def withdraw(self) -> None:
+        """Tell them that it does not run any more."""
+        self.port_path.unlink(missing_ok=True)
+        self.broker_url_path.unlink(missing_ok=True)
 
     def tls_files(self, config: Config) -> TlsFiles | None:
         """Return the files of the TLS listener, or None if there is none."""

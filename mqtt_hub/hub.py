@@ -32,8 +32,8 @@ from mqtt_hub.archive.writer import ArchiveWriter, News, Quorum
 from mqtt_hub.batch import Arrival, Greeting, Sorter, Work
 from mqtt_hub.broker import Delivery
 from mqtt_hub.desk import Desk
-from mqtt_hub.external.source import ExternalSource
 from mqtt_hub.external.credentials import login_of
+from mqtt_hub.external.source import ExternalSource
 from mqtt_hub.fair import FairQueue
 from mqtt_hub.home import Config, Home
 from mqtt_hub.ledger import Ledger

@@ -61,7 +61,7 @@ class Observer:
     @classmethod
     def of(cls, home: Home) -> Self:
         """Return the observer of the hub that runs on this home."""
-        config, token = home.config(), home.token("observer")
+        config, token = home.running_config(), home.token("observer")
         if home.running_port() == 0:  # "any free one", which only the running hub knows
             raise BrokerUnavailableError(f"no hub runs on {home.path}", hint=f"mqtt-hub serve --home {home.path}")
         return cls(

@@ -8,7 +8,7 @@ import signal
 import sys
 
 from mqtt_hub.broker.memory import keep_large_blocks_apart
-from mqtt_hub.home import Config, Home, write_private
+from mqtt_hub.home import Config, Home
 from mqtt_hub.hub import CollaborativeKernelHub
 
 __all__ = ["serve"]
@@ -59,8 +59,7 @@ async def _serve(home: Home, config: Config) -> None:
     try:
         await hub.start()
         _tune()
-        # Only now that it listens: whoever waits for the hub waits for this file.
-        write_private(home.port_path, f"{hub.source.port}\n")
+        home.announce(config, hub.source.port)  # only now that it listens
         beside = asyncio.create_task(_keep_beside(home, config))
         told, failed = asyncio.create_task(stop.wait()), asyncio.create_task(hub.failure())
         await asyncio.wait([told, failed], return_when=asyncio.FIRST_COMPLETED)
@@ -71,5 +70,5 @@ async def _serve(home: Home, config: Config) -> None:
         beside.cancel()
         await asyncio.wait([beside])
     finally:
-        home.port_path.unlink(missing_ok=True)
+        home.withdraw()
         await hub.stop()

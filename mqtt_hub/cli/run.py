@@ -54,7 +54,7 @@ def serve(
     if port is not None:
         config = replace(config, port=port)
     if url is not None:
-        config = replace(config, broker=replace(config.broker, url=url, hosts=[]))
+        config = config.reading_from(url)
     log_to(log_file)
     if dashboard_port is not None:
         config = replace(config, dashboard_port=dashboard_port)
@@ -126,7 +126,7 @@ def spawn(
       mqtt-hub spawn -n 6 --specialization memory_management --specialization storage
       mqtt-hub spawn -n 1 --role validator
     """  # noqa: D301 — click's \b keeps the lines apart
-    config = home.config()
+    config = home.running_config()
     stem = name or {"trainer": "AI_Node", "validator": "Validator"}[role]
     budget = ("--evaluations", str(evaluations)) if evaluations and role == "trainer" else ()
     plans = [

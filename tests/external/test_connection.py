@@ -24,9 +24,9 @@ from mqtt_hub.broker.packets import (
 )
 from mqtt_hub.broker.parser import Parser
 from mqtt_hub.external.dialer import Login
+from mqtt_hub.external.outgoing import SUBSCRIBE_ID
 from mqtt_hub.external.settings import BrokerSettings
 from mqtt_hub.external.source import ExternalSource
-from mqtt_hub.external.outgoing import SUBSCRIBE_ID
 from mqtt_hub.protocol.errors import (
     AccessDeniedError,
     BrokerUnavailableError,

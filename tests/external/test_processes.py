@@ -9,11 +9,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
+import orjson
 import pytest
 
 from mqtt_hub.certificates import Authority
@@ -167,3 +170,34 @@ def test_a_fleet_works_through_nats(home: Home, tmp_path: Path) -> None:
             assert assert_all_is_archived_once(home, TRAINER) > 3
             assert hub.terminate() == 0
     assert rows(home, "SELECT count(*) FROM rejected") == [(0,)]
+
+
+def test_with_a_broker_from_the_command_line_status_and_dashboard_find_it_too(home: Home, tmp_path: Path) -> None:
+    text = home.config_path.read_text().replace("dashboard = false", "dashboard = true")
+    home.config_path.write_text(text.replace("dashboard_port = 8080", "dashboard_port = 0"))
+    with (
+        Broker.of("mosquitto", home, tmp_path / "broker") as broker,
+        Hub(home, options=("--broker", broker.url)) as hub,
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "mqtt_hub", "status", "--home", str(home.path)],
+            cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert f"hub running, up 0 s, port {broker.port}" in re.sub(r"up \d+ s", "up 0 s", done.stdout), done.stderr
+        address = until(lambda: home.dashboard_path.exists() and home.dashboard_path.read_text().strip())
+        until(lambda: hub_as_seen_by(address) == "running", told=lambda: hub_as_seen_by(address))
+        assert hub.terminate() == 0
+    assert not home.broker_url_path.exists()
+
+
+def test_the_broker_of_a_hub_that_was_killed_is_forgotten_at_the_next_start(home: Home) -> None:
+    home.broker_url_path.write_text("mqtt://hub@127.0.0.1:1\n")
+    assert home.running_config().external is not None
+    with Hub(home):
+        assert home.running_config() == home.config()
+
+
+def hub_as_seen_by(address: str) -> object:
+    """Return what the dashboard says of the hub."""
+    with urlopen(f"{address}/api/status", timeout=30) as answer:  # noqa: S310 — our own address
+        return orjson.loads(answer.read())["hub"]["state"]

@@ -161,9 +161,9 @@ class _Process:
 class Hub(_Process):
     """``mqtt-hub serve`` on a home; after `kill`, `start` again on the same port."""
 
-    def __init__(self, home: Home, *, port: int = 0) -> None:
+    def __init__(self, home: Home, *, port: int = 0, options: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.home, self.port = home, port
+        self.home, self.port, self._options = home, port, options
         self.start()
 
     def start(self) -> None:
@@ -173,7 +173,7 @@ class Hub(_Process):
         self.process = subprocess.Popen(
             [
                 sys.executable, "-m", "mqtt_hub", "serve", "--home", str(self.home.path), "--port", str(self.port),
-                "--log-file", str(self.home.path / "hub.log"),
+                "--log-file", str(self.home.path / "hub.log"), *self._options,
             ],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         )  # fmt: skip
