@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from mqtt_hub.protocol.codec import decode
 from tests.real_parts import need
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,6 +96,11 @@ def test_a_node_added_by_hand_joins(home: Path) -> None:
 
 def test_tail_shows_traffic_and_stops_after_count(home: Path) -> None:
     assert len(run("mqtt_hub", "tail", "--count", "3", home=home).stdout.splitlines()) == 3
+
+
+def test_tail_as_json_prints_envelopes_as_topics_md_has_them(home: Path) -> None:
+    lines = run("mqtt_hub", "tail", "--json", "--count", "3", home=home).stdout.splitlines()
+    assert len([decode(line.encode()) for line in lines]) == 3
 
 
 def recipes() -> list[str]:

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
@@ -268,7 +269,11 @@ def test_while_a_hub_runs_the_file_is_not_rewritten(tmp_path: Path) -> None:
         done = CliRunner().invoke(main, ["archive", "prune", "--shrink", "--home", str(home.path)])
     assert done.exit_code == 2
     assert "already running" in done.output
-    assert CliRunner().invoke(main, ["archive", "prune", "--shrink", "--home", str(home.path)]).exit_code == 0
+    done = CliRunner().invoke(main, ["archive", "prune", "--shrink", "--json", "--home", str(home.path)])
+    assert done.exit_code == 0
+    told = orjson.loads(done.output)
+    assert (told["messages"], told["rejected"]) == (0, 0)
+    assert told["bytes_before"] >= told["bytes_after"] > 0
 
 
 # backup

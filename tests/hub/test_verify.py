@@ -220,6 +220,13 @@ def test_many_faults_of_one_kind_are_told_up_to_a_bound(tmp_path: Path) -> None:
     assert report.faults[-1].facts == "... and more"
 
 
+def test_whoever_waits_is_told_which_check_runs(tmp_path: Path, sound: bytes) -> None:
+    (tmp_path / "archive.db").write_bytes(sound)
+    begun: list[str] = []
+    verify(tmp_path / "archive.db", begin=begun.append)
+    assert begun == list(CHECKS)
+
+
 def test_a_file_that_is_no_archive_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "diary").write_bytes(b"a diary, not a database. " * 400)
     for name, words in (("diary", "not a database"), ("nothing", "no archive there")):

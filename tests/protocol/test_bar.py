@@ -41,6 +41,19 @@ def test_what_takes_long_is_drawn_over_one_line_and_wiped_out() -> None:
     assert "\n" not in screen.getvalue()
 
 
+def test_a_line_of_output_finds_the_bar_wiped_out_and_the_bar_comes_back() -> None:
+    screen = Screen()
+    with Bar(screen, shown=True, after_s=0) as bar:
+        bar.stage("looking")
+        assert screen.drawn.wait(20)
+        bar.aside()
+        assert "" in [line.strip() for line in screen.getvalue().split("\r")[:-1]]
+        screen.drawn.clear()
+        assert screen.drawn.wait(20)
+    assert screen.getvalue().endswith("\r")
+    assert not screen.getvalue().split("\r")[-2].strip()
+
+
 def test_where_nobody_watches_nothing_is_written() -> None:
     screen = Screen()
     with Bar(screen, shown=False, after_s=0) as bar:

@@ -68,6 +68,12 @@ def test_names_are_unique_and_stages_in_order() -> None:
     assert all(trial.meaning and "\n" not in trial.meaning for trial in TRIALS)
 
 
+def test_whoever_waits_is_told_which_test_runs(odd: Odd) -> None:
+    begun: list[str] = []
+    run = [trial.name for trial, _ in tried(subject(odd), begin=begun.append)]
+    assert begun == run == [trial.name for trial in TRIALS]
+
+
 def test_a_good_component_passes_everything_that_can_be_tried(odd: Odd) -> None:
     results = outcomes(subject(odd))
     nothing_to_try = [name for name, told in results.items() if told.outcome == "skipped"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import orjson
 import pytest
 from click.testing import CliRunner
 
@@ -102,3 +103,5 @@ def test_families_are_listed_with_what_they_mean() -> None:
     for name, family in families_of("page_replacement").items():
         assert f"{name} " in said
         assert family.meaning in said
+    as_json = CliRunner().invoke(main, ["workload", "families", "--json"]).output
+    assert orjson.loads(as_json) == {name: family.meaning for name, family in families_of("page_replacement").items()}
