@@ -22,7 +22,6 @@ exclude_patterns = [".*", "build", "artifacts", "mqtt_hub", "trainers", "tests",
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 myst_heading_anchors = 3  # headings as a forge names them, so that links to them are checked
-suppress_warnings = ["myst.header"]
 
 html_theme = "furo"
 html_title = f"mqtt-hub {version}"

@@ -20,8 +20,11 @@ def schema_markdown() -> str:
         db = open_archive(Path(place) / "archive.db")
         try:
             views = set(db.view_names())
-            named = [name for name in TABLES if name not in views] + [name for name in TABLES if name in views]
-            return "\n".join(line for name in named for line in _relation(db, name, is_view=name in views)).strip()
+            lines = ["## Tables"]
+            lines += [line for name in TABLES if name not in views for line in _relation(db, name, is_view=False)]
+            lines += ["", "## Views"]
+            lines += [line for name in TABLES if name in views for line in _relation(db, name, is_view=True)]
+            return "\n".join(lines)
         finally:
             db.close()
 
@@ -35,7 +38,7 @@ def migrations_markdown() -> str:
 
 def _relation(db: Database, name: str, *, is_view: bool) -> Iterator[str]:
     told = TABLES[name]
-    yield from ("", f"### {name}", "", f"{'View. ' if is_view else ''}{told.description}", "")
+    yield from ("", f"### {name}", "", told.description, "")
     refers = {} if is_view else {key.column: key for key in db.table(name).foreign_keys}
     yield from ("| column | type | meaning |", "|---|---|---|")
     for _at, column, type_, not_null, _default, key in db.execute(f"PRAGMA table_info([{name}])").fetchall():
