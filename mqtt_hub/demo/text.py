@@ -163,15 +163,16 @@ def _next(home: Home) -> str:
         f"  {program} status --home {home.path}\n"
         f'  mosquitto_sub -p "$(cat {home.port_path})" -u observer -P "$(cat {home.tokens / "observer"})"'
         " -t 'kernel/v1/#' -v\n"
-        f"  pip install datasette && datasette {home.archive_path}"
+        f"  {program} browse --home {home.path}     (in Datasette; first: {_program('pip')} install datasette)"
     )
 
 
-def _program() -> str:
-    """Return how this program was called, so that what is printed can be typed: it may be in a .venv only."""
+def _program(name: str = "mqtt-hub") -> str:
+    """Return how this program, or one beside it, is called: what is printed can be typed, also from a .venv."""
     called = Path(sys.argv[0])
     if called.name != "mqtt-hub":
-        return "mqtt-hub"
+        return name
+    called = called.with_name(name)
     try:
         return str(called.absolute().relative_to(Path.cwd()))
     except ValueError:
