@@ -35,7 +35,8 @@ environment() {
             "${pip[@]}" --editable ".[$extras]" >&2
         else
             "${pip[@]}" --require-hashes --requirement "$lock" >&2
-            "${pip[@]}" --no-deps --no-build-isolation --editable . >&2
+            # The build backend warns of what an editable installation is: that is meant.
+            PYTHONWARNINGS=ignore "${pip[@]}" --no-deps --no-build-isolation --editable . >&2
         fi
         cat pyproject.toml "$lock" >"$stamp"
     fi

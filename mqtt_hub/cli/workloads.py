@@ -128,10 +128,15 @@ def best(name: str, kind: str | None, form: str, home: Home) -> None:
         )
     click.echo(there.c if form == "c" and there.c else there.policy, nl=False)
     click.echo(
-        f"{there.component[:12]} by {', '.join(there.authors)}: {there.metric} {there.value} on the hidden part;"
-        f" best classic {there.best_baseline} {there.best_baseline_value}, bound {there.bound}",
+        f"{there.component[:12]} by {', '.join(there.authors)}: {there.metric} {_figure(there.value)} on the hidden"
+        f" part; best classic {there.best_baseline} {_figure(there.best_baseline_value)}, bound {_figure(there.bound)}",
         err=True,
     )
+
+
+def _figure(value: float | None) -> str:
+    """Return a counter, which is a whole number, as one."""
+    return "unknown" if value is None else f"{value:.15g}"
 
 
 def _line(entry: WorkloadEntry) -> str:

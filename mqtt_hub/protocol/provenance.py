@@ -37,7 +37,7 @@ class Provenance:
         if self.verdict:
             yield f"verdict: {self.verdict}"
         for workload, (value, best, theirs, bound) in self.scores.items():
-            yield f"hidden part of {workload}: {value:g}; best baseline {best} {theirs:g}; bound {bound:g}"
+            yield f"hidden part of {workload}: {value:.15g}; best baseline {best} {theirs:.15g}; bound {bound:.15g}"
 
     def c(self, text: str) -> str:
         """Return C with the head as a comment."""
