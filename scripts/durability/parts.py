@@ -33,6 +33,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DEADLINE_S = 60.0
 KIND_OF_WORK = "memory_management"
+JUST_THE_HUB = Config(port=0, dashboard=False)
 
 
 def until(condition: Callable[[], object], what: str, *, seconds: float = DEADLINE_S) -> None:
@@ -57,7 +58,7 @@ class Part:
 
     def start(self, *more: str) -> None:
         """Start it, if it does not run."""
-        if self.process is not None and self.process.poll() is None:
+        if self.running:
             return
         with (self.home / f"{self.name}.err").open("ab") as errors:
             self.process = subprocess.Popen(
@@ -65,6 +66,11 @@ class Part:
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )  # fmt: skip
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
         """End it as the power does."""
@@ -94,9 +100,19 @@ class Part:
 class Fleet:
     """A hub, talking trainers, perhaps searching ones, and a validator, on one home."""
 
-    def __init__(self, path: Path, *, talkers: int, searchers: int, rate: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        talkers: int,
+        searchers: int,
+        rate: float,
+        config: Config = JUST_THE_HUB,
+        through: Callable[[int], int] = lambda port: port,
+    ) -> None:
+        """Start the hub; ``through`` returns the port at which a talking trainer finds that of the hub."""
         self.home = Home(path)
-        create_home(self.home, Config(port=0, dashboard=False))
+        create_home(self.home, config)
         self._add_workloads()
         talking = [f"Load_{number}" for number in range(1, talkers + 1)]
         searching = [f"AI_Node_{number}" for number in range(1, searchers + 1)]
@@ -111,7 +127,7 @@ class Fleet:
                 name,
                 [
                     str(HERE / "load_node.py"), "--name", name, "--home", str(nodes / name),
-                    "--port", str(self.port), "--rate", str(rate), "--seed", str(number),
+                    "--port", str(through(self.port)), "--rate", str(rate), "--seed", str(number),
                 ],
                 nodes / name,
             )
@@ -130,7 +146,7 @@ class Fleet:
 
     def start(self) -> None:
         """Start everything that does not run."""
-        if self.hub.process is None or self.hub.process.poll() is not None:
+        if not self.hub.running:
             self.start_hub()
         for node in self.nodes:
             node.start()
