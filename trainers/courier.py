@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mqtt_hub.protocol.bodies import SessionReceipt
 from mqtt_hub.protocol.codec import Message
-from trainers.outbox import Outbox, Parcel
+from trainers.outbox import Outbox, Parcel, Rescue
 
 __all__ = ["RESEND_AFTER_S", "WINDOW_MESSAGES", "Courier"]
 
@@ -56,13 +56,13 @@ class Courier:
             self._open = True
             self._pump()
 
-    def begin_anew(self, path: Path) -> Path | None:
-        """Close a damaged outbox and set it aside; returns where it lies. The hub has to grant a new session."""
+    def begin_anew(self, path: Path) -> Rescue | None:
+        """Close a damaged outbox and set it aside; returns what became of it. The hub has to grant a new session."""
         with self._lock:
             self.shut()
             self._outbox.close()
-            self._outbox, aside = Outbox.begin(path)
-            return aside
+            self._outbox, rescue = Outbox.begin(path)
+            return rescue
 
     def shut(self) -> None:
         """Stop sending: the connection is lost, and with it what was under way."""

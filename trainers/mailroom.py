@@ -19,7 +19,7 @@ from mqtt_hub.protocol.bodies import SessionReceipt
 from mqtt_hub.protocol.codec import Message, read_json
 from mqtt_hub.protocol.table import MessageType
 from trainers.courier import Courier
-from trainers.outbox import Outbox, Parcel
+from trainers.outbox import Outbox, Parcel, Rescue
 from trainers.outbox_file import OutboxError, OutboxWaitError
 
 __all__ = ["Mailroom", "Publish"]
@@ -35,9 +35,9 @@ class Mailroom:
         self._path, self._publish, self._log = path, publish, log
         self._waits = False
         self.damaged = False
-        outbox, aside = Outbox.begin(path)
+        outbox, rescue = Outbox.begin(path)
         self._courier = Courier(outbox, self._publish_parcel, clock)
-        self._tell_set_aside(aside)
+        self._tell_rescue(rescue)
 
     @property
     def session(self) -> int:
@@ -80,7 +80,7 @@ class Mailroom:
 
     def begin_anew(self) -> None:
         """Set a damaged outbox aside and begin a new one; raises `OutboxError` where the disk refuses that too."""
-        self._tell_set_aside(self._courier.begin_anew(self._path))
+        self._tell_rescue(self._courier.begin_anew(self._path))
         self.damaged = False
 
     def pending(self) -> int:
@@ -112,8 +112,10 @@ class Mailroom:
             self._waits = True
             self._log.warning("waiting: %s", error)
 
-    def _tell_set_aside(self, aside: Path | None) -> None:
-        if aside is not None:
+    def _tell_rescue(self, rescue: Rescue | None) -> None:
+        if rescue is not None:
             self._log.error(
-                "the outbox was damaged, it lies at %s: what waited in it may be lost; going on in a new session", aside
-            )
+                "the outbox was damaged, it lies at %s: %d messages in it could be read and go out under their keys,"
+                " about %d could not; going on in a new session",
+                rescue.aside, rescue.saved, rescue.unreadable,
+            )  # fmt: skip

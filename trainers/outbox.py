@@ -8,7 +8,8 @@
 
 One SQLite file a node. ``session`` grows with every start; ``seq`` by one for every message; so
 ``(node, session, seq)`` is used once for ever. Nothing is sent before the hub has granted a session. Where it
-grants another number than this file proposed (an older disk was lost), `adopt_session` moves what waits.
+grants another number than this file proposed (an older disk was lost), `adopt_session` moves what waits. Of a
+damaged file what can be read goes into a new one (salvage.py), under the keys it has.
 """
 
 from __future__ import annotations
@@ -26,36 +27,29 @@ from trainers.outbox_file import (
     OutboxDamagedError,
     OutboxError,
     OutboxFullError,
+    Parcel,
     Transaction,
     connect,
     explained,
     files_set_aside,
+    last_set_aside,
     set_aside,
 )
+from trainers.outbox_tables import SCHEMA, insert, with_checksums, write_anew
+from trainers.salvage import salvage
 
-__all__ = ["Outbox", "Parcel", "summary"]
+__all__ = ["Outbox", "Parcel", "Rescue", "summary"]
 
 BYTES_MAX = 64 * 1024 * 1024
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS sessions (
-    session INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, granted INTEGER NOT NULL DEFAULT FALSE
-);
-CREATE TABLE IF NOT EXISTS parcels (
-    session INTEGER NOT NULL, seq INTEGER NOT NULL, recipient TEXT NOT NULL, payload BLOB NOT NULL,
-    PRIMARY KEY (session, seq)
-) WITHOUT ROWID;
-"""
-
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """One message in its final bytes; ``recipient`` is set where the topic ends in one."""
+class Rescue:
+    """What became of a damaged outbox: where it lies, how many messages were read, about how many could not be."""
 
-    session: int
-    seq: int
-    recipient: str
-    payload: bytes
+    aside: Path
+    saved: int
+    unreadable: int
 
 
 class Outbox:
@@ -63,8 +57,9 @@ class Outbox:
 
     def __init__(self, path: Path, *, bytes_max: int = BYTES_MAX) -> None:
         self._path, self._bytes_max = path, bytes_max
-        self._db = connect(path, _SCHEMA)
+        self._db = connect(path, SCHEMA)
         try:
+            with_checksums(self._db)
             self.session = self._number("SELECT coalesce(max(session), 0) + 1 FROM sessions")
             self._db.execute("INSERT INTO sessions (session, last_seq) VALUES (?, 0)", (self.session,))
             self._bytes = self._number("SELECT coalesce(sum(length(payload)), 0) FROM parcels")
@@ -74,13 +69,26 @@ class Outbox:
         self._granted = False
 
     @classmethod
-    def begin(cls, path: Path) -> tuple[Outbox, Path | None]:
-        """Open the outbox; set a damaged one aside and begin anew. Returns where the damaged one lies, if it was."""
+    def begin(cls, path: Path) -> tuple[Outbox, Rescue | None]:
+        """Open the outbox; set a damaged one aside and begin a new one with what can be read of it.
+
+        Killed at any moment it goes on at the next start: the new file is whole before the damaged one is moved.
+        """
+        ready, unreadable = path.with_name(path.name + ".salvaged"), 0
+        if not ready.exists():
+            try:
+                return cls(path), None
+            except OutboxDamagedError:
+                found = salvage(path)
+                unreadable = found.unreadable
+                write_anew(found, ready)
+        aside = set_aside(path) if path.exists() else last_set_aside(path)
         try:
-            return cls(path), None
-        except OutboxDamagedError:
-            aside = set_aside(path)
-            return cls(path), aside
+            ready.rename(path)
+        except OSError as error:
+            raise explained(path, error) from error
+        outbox = cls(path)
+        return outbox, Rescue(aside, outbox.count(), unreadable)
 
     def put(self, message: Message, recipient: str) -> Parcel:
         """Give the message its session and seq and commit it; raises `OutboxFullError` at ``bytes_max``."""
@@ -95,7 +103,7 @@ class Outbox:
                     hint="the hub is away or cannot write; the search waits",
                 )
             parcel = Parcel(self.session, seq, recipient, payload)
-            self._db.execute("INSERT INTO parcels VALUES (?, ?, ?, ?)", (self.session, seq, recipient, payload))
+            insert(self._db, [parcel])
         self._bytes += len(payload)
         return parcel
 
@@ -116,10 +124,10 @@ class Outbox:
             self._db.execute("DELETE FROM sessions WHERE NOT granted")
             used = self._number("SELECT coalesce(max(last_seq), 0) FROM sessions WHERE session = ?", session)
             self._db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, TRUE)", (session, used + len(moved)))
-            self._db.executemany(
-                "INSERT INTO parcels VALUES (?, ?, ?, ?)",
+            insert(
+                self._db,
                 [
-                    (session, seq, recipient, _renumbered(payload, session, seq))
+                    Parcel(session, seq, recipient, _renumbered(payload, session, seq))
                     for seq, (recipient, payload) in enumerate(moved, used + 1)
                 ],
             )

@@ -1,4 +1,4 @@
-"""The outbox's file: opened, refusing, damaged, set aside; SQLite's errors as ours.
+"""The outbox's file: what is in it, opened, refusing, damaged, set aside; SQLite's errors as ours.
 
 ::
 
@@ -6,13 +6,14 @@
     ├── OutboxWaitError       takes nothing now: the search waits and says so, nothing is dropped
     │   ├── OutboxFullError     at its bound: the hub is away or cannot write
     │   └── OutboxDiskError     disk full, read-only or locked: goes on when it is mended
-    └── OutboxDamagedError    no outbox any more: set aside (never deleted), a new one begins in a new session
+    └── OutboxDamagedError    no outbox any more: set aside (never deleted), a new one takes over what can be read
 """
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from mqtt_hub.protocol.errors import MqttHubError
@@ -23,10 +24,12 @@ __all__ = [
     "OutboxError",
     "OutboxFullError",
     "OutboxWaitError",
+    "Parcel",
     "Transaction",
     "connect",
     "explained",
     "files_set_aside",
+    "last_set_aside",
     "set_aside",
 ]
 
@@ -58,6 +61,16 @@ class OutboxDamagedError(OutboxError):
     """The file is no outbox any more: not SQLite, malformed, or without its tables."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message in its final bytes; ``recipient`` is set where the topic ends in one."""
+
+    session: int
+    seq: int
+    recipient: str
+    payload: bytes
+
+
 def explained(path: Path, error: Exception) -> OutboxError:
     """Return SQLite's error as ours: damage, or a disk that may be mended."""
     code = getattr(error, "sqlite_errorcode", None)
@@ -76,6 +89,7 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA secure_delete=ON")  # what has its receipt must not come back when a file is salvaged
         db.executescript(schema)
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
@@ -105,6 +119,11 @@ def files_set_aside(path: Path) -> int:
     """Return how many damaged files there are beside an outbox."""
     beside = path.parent.glob(f"{path.name}{_DAMAGED_SUFFIX}*")
     return sum(not name.name.endswith(("-wal", "-shm")) for name in beside)
+
+
+def last_set_aside(path: Path) -> Path:
+    """Return the name of the damaged file that was set aside last."""
+    return path.with_name(f"{path.name}{_DAMAGED_SUFFIX}{max(1, files_set_aside(path))}")
 
 
 class Transaction:
