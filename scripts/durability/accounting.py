@@ -51,7 +51,7 @@ def archived_count(fleet: Fleet) -> int:
 
 
 def drain(fleet: Fleet) -> None:
-    """Let every node get its receipts, and end in order: nodes first, the hub last."""
+    """Let every node get its receipts, and end in order: nodes first, hub and broker last."""
     for node in fleet.nodes:
         node.stop()
     for _ in range(DRAINS_MAX):
@@ -63,7 +63,7 @@ def drain(fleet: Fleet) -> None:
             node.stop()
         if not left:
             break
-    fleet.hub.stop()
+    fleet.stop()
 
 
 def account(fleet: Fleet, node: Part) -> Account:

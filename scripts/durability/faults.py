@@ -1,9 +1,9 @@
-"""Kill -9 at random, account for every message: ``scripts/faults [--kills N] [--seed S] [--json]``.
+"""Kill -9 at random, account for every message: ``scripts/faults [--kills N] [--seed S] [--broker mosquitto]``.
 
 ::
 
     fleet at work ──▶ kill one of: a trainer, the hub with its broker, the validator, all at once ──▶ start it again
-         ▲                                                                                             │ N times
+         ▲               (with another broker: that broker, or the hub)                                │ N times
          └─────────────────────────────────────────────────────────────────────────────────────────────┘
     then all drain, and: every message that an outbox has accepted is in the archive, once (accounting.py)
 """
@@ -23,13 +23,15 @@ from pathlib import Path
 from accounting import Account, account, accounts_table, archived_count, checked, drain, totals
 from parts import Fleet, Part, until
 
-VICTIMS = {"trainer": 4, "hub": 4, "validator": 1, "all": 1}  # and how often, of 10
+VICTIMS = {"trainer": 4, "hub": 4, "broker": 4, "validator": 1, "all": 1}  # and how often, of as many as there are
+PERSISTENCE = {"on": "autosave_interval 1", "off": "persistence false"}  # mosquitto saves every 60 s unless told
 AT_WORK_SHARE = 0.75  # of the kills wait until something was archived since the last; the others come as they come
 
 
 def victims(fleet: Fleet, rng: random.Random) -> tuple[str, list[Part]]:
     """Draw who is killed."""
-    role = rng.choices(list(VICTIMS), list(VICTIMS.values()))[0]
+    chances = {role: often for role, often in VICTIMS.items() if role != "broker" or fleet.broker is not None}
+    role = rng.choices(list(chances), list(chances.values()))[0]
     if role == "all":
         return role, fleet.parts
     return role, [rng.choice([part for part in fleet.parts if part.role == role])]
@@ -70,13 +72,21 @@ def main() -> int:
     parser.add_argument("--trainers", type=int, default=3, help="trainers that only talk")
     parser.add_argument("--real-trainers", type=int, default=0, help="trainers that search")
     parser.add_argument("--rate", type=float, default=40.0, help="messages a second of each that talks")
+    parser.add_argument("--broker", choices=["embedded", "mosquitto"], default="embedded")
+    parser.add_argument("--persistence", choices=list(PERSISTENCE), default="on", help="mosquitto's own, on its disk")
     parser.add_argument("--home", type=Path, help="keep everything here; a temporary directory by default")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mqtt-hub-faults-") as scratch:
         home = options.home or Path(scratch) / "hub"
-        fleet = Fleet(home, talkers=options.trainers, searchers=options.real_trainers, rate=options.rate)
+        fleet = Fleet(
+            home,
+            talkers=options.trainers,
+            searchers=options.real_trainers,
+            rate=options.rate,
+            mosquitto=None if options.broker == "embedded" else PERSISTENCE[options.persistence],
+        )
         try:
             fleet.start()
             until(lambda: archived_count(fleet) > 0, "the first message")

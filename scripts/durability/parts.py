@@ -2,24 +2,29 @@
 
 ::
 
-    Fleet ── Part "hub"        mqtt-hub serve (its broker is in it; an external one would be one more Part)
+    Fleet ── Part "broker"     mosquitto, where the hub's own is not wanted
+          ├─ Part "hub"        mqtt-hub serve
           ├─ Part "trainer"    load_node.py, or kernel-trainer run
           └─ Part "validator"  kernel-trainer run --role validator
 """
 
 from __future__ import annotations
 
+import getpass
 import os
 import random
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mqtt_hub.cli.home import create_home
+from mqtt_hub.external.settings import BrokerSettings
 from mqtt_hub.home import Config, Home
 from mqtt_hub.spawn import NodePlan, enlist
 from mqtt_hub.workload_store import WorkloadStore
@@ -45,6 +50,20 @@ def until(condition: Callable[[], object], what: str, *, seconds: float = DEADLI
         time.sleep(0.02)
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1.0).close()
+    except OSError:
+        return False
+    return True
+
+
 @dataclass
 class Part:
     """One process of the fleet."""
@@ -62,7 +81,7 @@ class Part:
             return
         with (self.home / f"{self.name}.err").open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, *self.words, *more],
+                [*self.words, *more],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )  # fmt: skip
@@ -109,16 +128,27 @@ class Fleet:
         rate: float,
         config: Config = JUST_THE_HUB,
         through: Callable[[int], int] = lambda port: port,
+        mosquitto: str | None = None,
     ) -> None:
-        """Start the hub; ``through`` returns the port at which a talking trainer finds that of the hub."""
+        """Start broker and hub.
+
+        ``through`` returns the port at which a talking trainer finds that of the broker. With ``mosquitto``, a line of
+        its configuration (perhaps empty), mosquitto is the broker.
+        """
         self.home = Home(path)
+        self.broker: Part | None = None
+        if mosquitto is not None:
+            port = _free_port()
+            config = replace(config, broker=BrokerSettings(url=f"mqtt://hub@127.0.0.1:{port}"))
         create_home(self.home, config)
         self._add_workloads()
         talking = [f"Load_{number}" for number in range(1, talkers + 1)]
         searching = [f"AI_Node_{number}" for number in range(1, searchers + 1)]
         plans = [NodePlan(name, "trainer", KIND_OF_WORK) for name in talking + searching]
         enlist(self.home, [*plans, NodePlan("Validator_1", "validator", KIND_OF_WORK)])
-        self.hub = Part("hub", "hub", ["-m", "mqtt_hub", "serve", "--home", str(path)], path)
+        if mosquitto is not None:
+            self.broker = self._mosquitto(port, mosquitto)
+        self.hub = Part("hub", "hub", [sys.executable, "-m", "mqtt_hub", "serve", "--home", str(path)], path)
         self._start_hub_first()
         nodes = self.home.nodes
         self.talkers = [
@@ -126,7 +156,7 @@ class Fleet:
                 "trainer",
                 name,
                 [
-                    str(HERE / "load_node.py"), "--name", name, "--home", str(nodes / name),
+                    sys.executable, str(HERE / "load_node.py"), "--name", name, "--home", str(nodes / name),
                     "--port", str(through(self.port)), "--rate", str(rate), "--seed", str(number),
                 ],
                 nodes / name,
@@ -136,7 +166,7 @@ class Fleet:
         self.searchers = [self._real(name, "trainer", "--seed", str(n)) for n, name in enumerate(searching, 1)]
         self.validator = self._real("Validator_1", "validator")
         self.nodes = [*self.talkers, *self.searchers, self.validator]
-        self.parts = [self.hub, *self.nodes]
+        self.parts = [*([self.broker] if self.broker else []), self.hub, *self.nodes]
 
     def start_hub(self) -> None:
         """Start the hub (again) on its port and wait until it listens."""
@@ -146,10 +176,17 @@ class Fleet:
 
     def start(self) -> None:
         """Start everything that does not run."""
+        self._start_broker()
         if not self.hub.running:
             self.start_hub()
         for node in self.nodes:
             node.start()
+
+    def stop(self) -> None:
+        """End hub and broker in order."""
+        self.hub.stop()
+        if self.broker is not None:
+            self.broker.stop()
 
     def close(self) -> None:
         """Leave nothing running."""
@@ -159,15 +196,38 @@ class Fleet:
                 part.process.wait()
 
     def _start_hub_first(self) -> None:
+        self._start_broker()
         self.start_hub()
         self.port = self.home.running_port()
-        self.hub.words += ["--port", str(self.port), "--log-file", str(self.home.path / "hub.log")]
+        self.hub.words += ["--log-file", str(self.home.path / "hub.log")]
+        if self.broker is None:
+            self.hub.words += ["--port", str(self.port)]
+
+    def _start_broker(self) -> None:
+        if self.broker is not None and not self.broker.running:
+            self.broker.start()
+            port = int(self.home.config().broker.url.rpartition(":")[2])
+            until(lambda: _listens(port), "the broker to listen")
+
+    def _mosquitto(self, port: int, line: str) -> Part:
+        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        if program is None:
+            raise SystemExit("Error: mosquitto is not installed (Debian: apt install mosquitto)")
+        directory = self.home.path / "mosquitto"
+        rules = ["rules", "mosquitto", "--output", str(directory), "--port", str(port), "--home", str(self.home.path)]
+        subprocess.run([sys.executable, "-m", "mqtt_hub", *rules], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+        configuration = directory / "mosquitto.conf"
+        with configuration.open("a") as file:
+            # Started as root it would become another user, who may not read our files.
+            file.write(f"user {getpass.getuser()}\n{line}\n")
+        return Part("broker", "mosquitto", [program, "-c", str(configuration)], directory)
 
     def _real(self, name: str, role: str, *options: str) -> Part:
         home = self.home.nodes / name
         words = [
-            "-m", "trainers", "run", "--name", name, "--role", role, "--home", str(home), "--port", str(self.port),
-            "--token-file", str(home / "token"), "--log-file", str(home / "node.log"), *options,
+            sys.executable, "-m", "trainers", "run", "--name", name, "--role", role, "--home", str(home),
+            "--port", str(self.port), "--token-file", str(home / "token"), "--log-file", str(home / "node.log"),
+            *options,
         ]  # fmt: skip
         return Part(role, name, words, home)
 
