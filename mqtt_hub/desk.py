@@ -35,6 +35,7 @@ __all__ = ["Desk"]
 BEST_MAX = 16
 PATTERNS_MAX = 8
 PEERS_MAX = 128
+QUARANTINED_MAX = 256  # named to nodes
 PENDING_MAX = 4  # a validator asks again when it has judged these
 WORKLOADS_MAX = 128
 CHUNKS_PER_TICK_MAX = 16  # of workloads, 768 KiB: the queues of slow readers keep up, whoever asks however often
@@ -73,6 +74,7 @@ class Desk:
         self._transfers = Transfers(clock)
         self._owed: dict[Key, list[Rejection]] = {}
         self.sent: list[Accepted] = []
+        self.quarantined: tuple[str, ...] = ()  # whom nobody shall listen to
 
     def take_sent(self) -> list[Accepted]:
         """Return what was sent since the last call."""
@@ -179,7 +181,8 @@ class Desk:
         while True:
             text = to_json(status | {"connected_nodes": dict(names)}).decode()
             try:
-                self._send(MessageType.STATUS, replace(status_only, hub=text), archived_as=status_only)
+                told = replace(status_only, hub=text, quarantined=self._shunned())
+                self._send(MessageType.STATUS, told, archived_as=status_only)
             except ProtocolError:
                 if not names:
                     raise
@@ -193,14 +196,18 @@ class Desk:
 
     def last_will(self) -> Will:
         """Return what a broker that outlives the hub is to say of it: lost."""
-        status = Status("lost", self._session, "hub")
+        status = Status("lost", self._session, "hub", quarantined=self._shunned())
         message = Message(MessageType.STATUS, HUB, self._session, stamp(self._clock()), status)
         return Will(build(MessageType.STATUS, HUB, prefix=self._prefix), encode(message), qos=1, retain=True)
 
     def say_goodbye(self) -> None:
         """Publish that the hub goes, and its broker with it."""
-        self._send(MessageType.STATUS, Status("disconnected", self._session, "hub"))
+        status = Status("disconnected", self._session, "hub")
+        self._send(MessageType.STATUS, replace(status, quarantined=self._shunned()), archived_as=status)
         self._publish_broker(Status("disconnected", self._session, "hub"))
+
+    def _shunned(self) -> tuple[str, ...]:
+        return self.quarantined[:QUARANTINED_MAX]
 
     def _publish_broker(self, status: Status) -> None:
         message = Message(MessageType.STATUS, BROKER, self._session, stamp(self._clock()), status)

@@ -84,7 +84,8 @@ class CollaborativeKernelHub:
         self._measured = measure(self._db, home.archive_path)
         self._book = AccountBook(Accounts(home.accounts_path))
         self.source = _source(home, config, self._book)
-        self.source.quarantine(queries.quarantined(self._db))
+        self._quarantined = queries.quarantined(self._db)
+        self.source.quarantine(self._quarantined)
         self._sorter = Sorter(self._registry, self._ledger, self._quota, role_of=self._role_of, prefix=config.prefix)
         self._desk = Desk(
             self._db,
@@ -96,6 +97,7 @@ class CollaborativeKernelHub:
             prefix=config.prefix,
             clock=clock,
         )
+        self._desk.quarantined = tuple(sorted(self._quarantined))
         self._incoming: FairQueue[Arrival] = FairQueue()
         self._batch_messages_max = BATCH_MESSAGES_MAX
         self._decided: list[OperatorDecision] = self._book.take_decisions()
@@ -208,6 +210,10 @@ class CollaborativeKernelHub:
             self._desk.tell_verdict(verdict)
         if news.quarantined:
             self.source.quarantine(news.quarantined)
+            known = self._quarantined | news.quarantined
+            self._quarantined = {name: reason for name, reason in known.items() if reason}
+            self._desk.quarantined = tuple(sorted(self._quarantined))
+            self._tell_status()  # at once: peers on another broker hear those nodes until they know
             for name, reason in news.quarantined.items():
                 _log.warning("%s is %s", name, f"quarantined: {reason}" if reason else "released")
 

@@ -86,6 +86,7 @@ class Node:
         self.log = logging.getLogger(settings.name)
         self.inbox: queue.Queue[Message] = queue.Queue(INBOX_MESSAGES_MAX)
         self.unheard = 0
+        self._quarantined: frozenset[str] = frozenset()
         self._clock, self._have, self._stop = clock, have, stop
         self._partial = partial
         self._telemetry = Telemetry()
@@ -289,9 +290,13 @@ class Node:
             if message.correlation_id.startswith(self._instance) and self._on_sync(message.body):
                 self._keep(message)
         elif message.type is MessageType.STATUS:
-            # The hub is back after a restart that our connection did not notice: announce ourselves again.
-            if message.sender == HUB and message.body.state == "ready" and not retained and not self.ready:
-                self.greet()
+            if message.sender == HUB:
+                self._shun(message.body)
+                # It is back after a restart that our connection did not notice: announce ourselves again.
+                if message.body.state == "ready" and not retained and not self.ready:
+                    self.greet()
+        elif message.sender in self._quarantined and TABLE[message.type].sequenced:
+            return  # the hub refuses it; a broker other than the hub's own has passed it on all the same
         elif message.sender != self.settings.name:
             if message.type in (MessageType.WORKLOAD, MessageType.WORKLOAD_HIDDEN):
                 self._fed_at = self._clock()
@@ -307,6 +312,17 @@ class Node:
                     self.inbox.get_nowait()
             else:
                 return
+
+    def _shun(self, hub: Status) -> None:
+        """Take up whom the hub has under quarantine; its last will, as old as its connection, takes back none."""
+        named = frozenset(hub.quarantined)
+        if hub.state == "lost":
+            named |= self._quarantined
+        if named != self._quarantined:
+            self._quarantined = named
+            self.log.info(
+                "not listened to, the hub has them under quarantine: %s", ", ".join(sorted(named)) or "nobody"
+            )
 
     def _on_sync(self, sync: TrainingSync) -> bool:
         if not sync.accepted:

@@ -365,7 +365,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Presence; ``hub`` carries ``get_hub_status()`` (sender hub), ``broker`` the broker's figures (sender broker)."""
+    """Presence; ``hub`` carries ``get_hub_status()`` (sender hub), ``broker`` the broker's figures (sender broker).
+
+    ``quarantined`` (sender hub) are the nodes to whom nobody shall listen: another broker passes on what they share.
+    """
 
     state: Literal["init", "ready", "sleeping", "disconnected", "lost"]
     session: Session
@@ -373,6 +376,7 @@ class Status:
     specialization: Annotated[str, Text(64)] = ""
     hub: Annotated[str, Text(48 * 1024)] = ""  # get_hub_status() as JSON text: one bound instead of many
     broker: Annotated[str, Text(16 * 1024)] = ""  # {"counters": {…}, "limits": {…}} as JSON text
+    quarantined: Annotated[tuple[Name, ...], Items(256)] = ()
 
 
 @dataclass(frozen=True, slots=True)
