@@ -31,7 +31,7 @@ __all__ = ["KernelValidator"]
 
 WAITING_MAX = 1_000  # beyond it new ones are left to a later TRAINING_SYNC
 WAITING_OF_ONE_MAX = 50  # of one submitter
-JUDGED_MAX = 100_000  # remembered, so that what is told twice is judged once
+JUDGED_MAX = 10_000  # remembered, so that what is told twice is judged once; further back the hub knows
 MORE_AFTER_S = 1.0  # when the hub's last list brought something to judge: it names a few at a time
 ASK_EVERY_S = 60.0  # otherwise: what no message told, the hub still knows
 

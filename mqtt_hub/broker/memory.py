@@ -10,11 +10,11 @@ import ctypes
 import gc
 import sys
 
-__all__ = ["give_back", "keep_large_blocks_apart"]
+__all__ = ["give_back", "keep_large_blocks_apart", "share_one_arena"]
 
 _TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 _MALLOPT = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-_M_MMAP_THRESHOLD = -3  # malloc.h
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 _LARGE_BYTES = 4 * 1024 * 1024  # argon2 takes 8 MiB for each login that it verifies
 
 
@@ -22,6 +22,12 @@ def keep_large_blocks_apart() -> None:
     """Have each large block returned when it is freed; glibc would keep one a thread. For a process of our own."""
     if _MALLOPT is not None:
         _MALLOPT(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
+def share_one_arena() -> None:
+    """Have all threads take memory from one place: for a process of many threads that wait. Before they start."""
+    if _MALLOPT is not None:
+        _MALLOPT(_M_ARENA_MAX, 1)
 
 
 def give_back() -> None:

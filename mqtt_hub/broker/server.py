@@ -46,6 +46,7 @@ __all__ = ["HubBroker"]
 
 _LOG = logging.getLogger("mqtt_hub.broker")
 _HOUSEKEEPING_INTERVAL_S = 10.0
+_GIVE_BACK_ROUNDS = 6  # of housekeeping
 
 
 class HubBroker(ListeningBroker):
@@ -104,6 +105,7 @@ class HubBroker(ListeningBroker):
         self._unix_socket, self._unix_server = unix_socket, None
         self._housekeeping: asyncio.TimerHandle | None = None
         self._crowd, self._crowded = (0, 0), False  # connections in all and now; whether they have changed
+        self._rounds = 0
 
     # life
 
@@ -158,7 +160,9 @@ class HubBroker(ListeningBroker):
         for certificate in self._certificates:
             certificate.refresh()
         crowd = (self._counters.connections_total, len(self._reception.connections))
-        if crowd == self._crowd and self._crowded:  # it has settled
+        self._rounds += 1
+        # A crowd has settled; or somebody comes and goes all the time, so that nothing ever settles.
+        if (crowd == self._crowd and self._crowded) or self._rounds % _GIVE_BACK_ROUNDS == 0:
             give_back()
         self._crowded, self._crowd = crowd != self._crowd, crowd
         self._housekeeping = self._loop.call_later(_HOUSEKEEPING_INTERVAL_S, self._keep_house)

@@ -25,6 +25,7 @@ from types import FrameType
 from cheroot import wsgi
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
+from mqtt_hub.broker.memory import give_back, share_one_arena
 from mqtt_hub.dashboard.app import create_app
 from mqtt_hub.dashboard.fan_out import VIEWERS_MAX, FanOut
 from mqtt_hub.dashboard.follower import Follower
@@ -38,6 +39,7 @@ __all__ = ["Dashboard", "serve_dashboard"]
 PAGE_THREADS = 8
 STALLED_S = 10
 STOP_S = 2
+GIVE_BACK_EVERY_S = 60.0
 BACKLOG_CONNECTIONS = 256
 KEPT_CONNECTIONS = 256  # idle ones, kept open for the next request
 HEADER_BYTES_MAX = 32 * 1024
@@ -115,13 +117,15 @@ def serve_dashboard(home: Home, host: str, port: int, started: Callable[[str], N
         signal.signal(number, stop)
     if with_parent:
         threading.Thread(target=_wait_for_end_of_input, args=(told,), daemon=True).start()
+    share_one_arena()
     dashboard = Dashboard(home, host, port)
     url = dashboard.start()
     try:
         write_private(home.dashboard_path, url + "\n")
         started(url)
         threading.Thread(target=dashboard.serve, name="server", daemon=True).start()
-        told.wait()
+        while not told.wait(GIVE_BACK_EVERY_S):
+            give_back()
     finally:  # whatever ended it: cheroot's threads would keep the process alive
         with suppress(OSError):
             if home.dashboard_path.read_text().strip() == url:  # and not that of one that was started since

@@ -28,7 +28,7 @@ from pathlib import Path
 from accounting import account, accounts_table, archived_count, checked, drain, totals
 from footprint import Footprint, family, footprint
 from parts import Fleet, until
-from soak_report import Sample, as_json, highest, judge, lines, picture, table
+from soak_report import WARM_UP_SHARE, Sample, as_json, highest, judge, lines, picture, table
 from traffic import Traffic
 
 from mqtt_hub.home import Config
@@ -115,7 +115,7 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
 
 def soak(fleet: Fleet, proxies: list[Proxy], options: argparse.Namespace) -> tuple[list[Sample], Traffic]:
     """Let the time pass and take samples; ends the program when something died that nobody has killed."""
-    probe, traffic = Probe(fleet), Traffic(fleet, proxies, options.seed)
+    probe, traffic = Probe(fleet), Traffic(fleet, proxies, options.seed, options.minutes * 60 * WARM_UP_SHARE)
     try:
         due_s = 0.0
         while (now_s := probe.at_s) < options.minutes * 60:
@@ -172,7 +172,7 @@ def main() -> int:
         drain(fleet)
         accounts = [account(fleet, node) for node in fleet.nodes]
         verify = checked(fleet)
-    found = lines(samples, options.limit)
+    found = lines(samples, options.limit, [part.name for part in fleet.searchers])
     verdict = judge(found, samples[-1].at_s)
     cpu = sum(line.cpu_percent for line in found)
     seconds = samples[-1].at_s

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from footprint import Footprint
@@ -49,15 +49,20 @@ class Line:
     cpu_percent: float
 
 
-def lines(samples: Sequence[Sample], limit: float) -> list[Line]:
-    """Return the processes that are the same in all samples after the warm-up, each against the limit (KiB/min)."""
+def lines(samples: Sequence[Sample], limit: float, learners: Sequence[str]) -> list[Line]:
+    """Return the processes that are the same in all samples after the warm-up, each against the limit (KiB/min).
+
+    ``learners`` search: they remember the programs that they have tried, up to a bound far beyond this run, so that
+    their line is shown and not judged.
+    """
     warm = _warm(samples)
     names = [
         name
         for name, first in warm[0].processes.items()
         if all(name in sample.processes and sample.processes[name].pid == first.pid for sample in warm)
     ]
-    return [_line(name, warm, limit) for name in names]
+    found = [_line(name, warm, limit) for name in names]
+    return [replace(line, verdict="learns") if line.process in learners else line for line in found]
 
 
 def judge(found: Sequence[Line], seconds: float) -> str:

@@ -5,7 +5,8 @@
     every 20 s   the network cuts the connection of a talking trainer, in the middle of whatever it says
     every 60 s   the last of them is killed, and comes back 5 s later
     every 30 s   an observer comes and reads everything, or goes
-    every 30 s   somebody looks at the dashboard
+    every 30 s   somebody looks at the dashboard; in the warm-up every 2 s, so that each of its threads has worked once:
+                 they take turns, and each keeps its stack
 """
 
 from __future__ import annotations
@@ -29,15 +30,16 @@ CUT_EVERY_S = 20.0
 KILL_EVERY_S = 60.0
 AWAY_S = 5.0
 OBSERVE_EVERY_S = 30.0
-LOOK_EVERY_S = 30.0
+LOOK_EVERY_S, LOOK_EARLY_S = 30.0, 2.0
 ANSWER_S_MAX = 10.0
 
 
 class Traffic:
     """Does what is due; ``happened`` counts it."""
 
-    def __init__(self, fleet: Fleet, proxies: list[Proxy], seed: int) -> None:
+    def __init__(self, fleet: Fleet, proxies: list[Proxy], seed: int, warm_up_s: float) -> None:
         self._fleet, self._proxies, self._rng = fleet, proxies, random.Random(seed)
+        self._warm_up_s = warm_up_s
         self._visitor = fleet.talkers[-1]
         self._observer: subprocess.Popen[bytes] | None = None
         self.happened: Counter[str] = Counter()
@@ -46,8 +48,8 @@ class Traffic:
             (KILL_EVERY_S, KILL_EVERY_S, self._kill),
             (KILL_EVERY_S + AWAY_S, KILL_EVERY_S, self._visitor.start),
             (OBSERVE_EVERY_S / 2, OBSERVE_EVERY_S, self._observe_or_go),
-            (LOOK_EVERY_S, LOOK_EVERY_S, self._look),
         ]
+        self._look_due_s = LOOK_EARLY_S
 
     def go_on(self, now_s: float) -> None:
         """Do what is due so long after the start."""
@@ -55,6 +57,9 @@ class Traffic:
             if now_s >= due_s:
                 self._due[place] = (due_s + every_s, every_s, do)
                 do()
+        if now_s >= self._look_due_s:
+            self._look_due_s += LOOK_EARLY_S if now_s < self._warm_up_s else LOOK_EVERY_S
+            self._look()
 
     def close(self) -> None:
         """Let the observer go."""

@@ -17,6 +17,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from trainers.policy.kind import Form
 from trainers.policy.parse import complete, parse_expression
@@ -43,7 +44,7 @@ class Settings:
     graft_share: float = 0.1  # where there are patterns
     changes_mean: float = 1.6
     patterns_max: int = 64  # the oldest is forgotten first
-    known_max: int = 100_000  # sources and ancestors remembered
+    known_max: int = 100_000  # sources and ancestors remembered, and behaviours
     tries_max: int = 100  # variants of known source before a step evaluates one again
     probes_max: int = 8  # variants of known behaviour, where there is a probe, before a step evaluates one again
 
@@ -92,7 +93,7 @@ class Island:
         self.probes = 0  # programs run on a few rows to tell whether they behave as one that is known
         self._evaluate = evaluate
         self._probe = probe
-        self._behaviours: set[int] = set()
+        self._behaviours: dict[int, None] = {}  # oldest first
         self._rng = rng
         self._start = tuple(seeds)
         self._waiting = deque(seeds)
@@ -176,7 +177,8 @@ class Island:
         digest = self._probe(component) if self._probe else None
         new = digest is None or digest not in self._behaviours
         if digest is not None:
-            self._behaviours.add(digest)
+            self._behaviours[digest] = None
+            _forget_oldest(self._behaviours, self.settings.known_max)
         return new
 
     def _variant(self) -> _Candidate:
@@ -233,8 +235,7 @@ class Island:
 
     def _remember(self, name: str, ancestor: Ancestor) -> None:
         self.known[name] = ancestor
-        while len(self.known) > self.settings.known_max:
-            del self.known[next(iter(self.known))]
+        _forget_oldest(self.known, self.settings.known_max)
 
     def _credit(self, individual: Individual, gain: float) -> None:
         """Count a new best for every import that its functions go back to."""
@@ -242,3 +243,8 @@ class Island:
         for imported in sorted(helped):
             self.uses[imported] += 1
             self.gains[imported] = self.gains.get(imported, 0.0) + gain
+
+
+def _forget_oldest(memory: dict[Any, Any], most: int) -> None:
+    while len(memory) > most:
+        del memory[next(iter(memory))]
