@@ -22,7 +22,7 @@ from trainers.arenas.kind import Kind
 from trainers.arenas.registry import kind_of
 from trainers.policy import Component, canonical, component_id
 from trainers.search.final import Choice, choose
-from trainers.search.island import Evaluate, Island
+from trainers.search.island import Evaluate, Island, forget_oldest
 from trainers.search.objective import Objective
 from trainers.search.patterns import Pattern, ablate
 from trainers.search.population import Fitness, Individual
@@ -38,6 +38,7 @@ ADOPTED_A_ROUND_MAX = 8
 ABLATION_EVALUATIONS_MAX = 24
 PATTERNS_MAX = 2  # shared from one best
 AUTHORS_MAX = 16  # named in one message
+CREDITED_MAX = 10_000  # imports of which it is known whose they are; what is older helps without a name
 
 
 class Meter:
@@ -141,7 +142,11 @@ class Study:
             return
         self.island.adopt_pattern(pattern)
         if author:
-            self._authors.setdefault(pattern.id, frozenset((author,)))
+            self._note_authors(pattern.id, frozenset((author,)))
+
+    def _note_authors(self, imported: str, authors: frozenset[str]) -> None:
+        self._authors.setdefault(imported, authors)
+        forget_oldest(self._authors, CREDITED_MAX)
 
     def adopt_waiting(self) -> list[Individual]:
         """Evaluate what peers sent, best claims first; returns what entered the population."""
@@ -151,7 +156,7 @@ class Study:
         for item in taken:
             name = component_id(item.component)
             if name not in self.island.known:  # what was found here as well is no import
-                self._authors.setdefault(name, item.authors)
+                self._note_authors(name, item.authors)
             individual = self.island.adopt(item.component, "peer")
             if individual is not None:
                 entered.append(individual)

@@ -34,7 +34,7 @@ from trainers.collaboration import HELP_EVALUATIONS_MAX
 from trainers.node import Node, NodeSettings
 from trainers.policy import PolicyError, canonical, component_id, parse
 from trainers.search.patterns import Pattern
-from trainers.study import AUTHORS_MAX, Meter, Study
+from trainers.study import AUTHORS_MAX, CREDITED_MAX, Meter, Study
 from trainers.workloads.format import Workload, write
 
 TRAINER, VALIDATOR, PEER = "AI_Node_1", "Validator_1", "Mallory"
@@ -73,6 +73,14 @@ def test_what_is_no_pattern_is_refused_when_it_comes_and_never_reaches_the_searc
         study.offer_pattern(Pattern(function, expression, "free", 1e18), PEER)
     study.island.run(30)
     assert study.island.evaluations == 30
+
+
+def test_of_whom_imports_are_is_remembered_within_a_bound(study: Study) -> None:
+    for number in range(CREDITED_MAX + 5):
+        study.offer_pattern(Pattern("on_hit", f"mark + {number}", "free", 0.1), PEER)
+    assert len(study._authors) == CREDITED_MAX
+    assert Pattern("on_hit", "mark + 4", "free", 0.1).id not in study._authors
+    assert Pattern("on_hit", "mark + 5", "free", 0.1).id in study._authors
 
 
 def test_a_pattern_without_an_author_credits_nobody(study: Study) -> None:

@@ -220,10 +220,15 @@ def test_ancestors_are_kept_when_they_have_left_the_population(
     assert any(set(line) - members for line in lines.values())
 
 
-def test_known_sources_are_bounded(classics: Mapping[str, Component], answers: Evaluate) -> None:
-    here = island([classics["lru"]], answers, settings=Settings(known_max=30))
+def test_known_sources_and_behaviours_are_bounded(classics: Mapping[str, Component], answers: Evaluate) -> None:
+    def probe(component: Component) -> int:
+        return int(component_id(component), 16)
+
+    here = Island(FORM, [classics["lru"]], answers, random.Random(1), Settings(known_max=30), probe)
     here.run(60)
     assert len(here.known) == 30
+    assert here.probes > 40
+    assert len(here._behaviours) == 30
 
 
 def test_an_island_without_seeds_is_refused(answers: Evaluate) -> None:

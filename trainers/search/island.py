@@ -27,7 +27,7 @@ from trainers.search.patterns import Pattern, graft
 from trainers.search.population import Fitness, Individual, Population
 from trainers.search.variation import crossover, mutate
 
-__all__ = ["Ancestor", "Island", "Settings"]
+__all__ = ["Ancestor", "Island", "Settings", "forget_oldest"]
 
 Evaluate = Callable[[Component], Fitness | None]
 Probe = Callable[[Component], int | None]  # a digest of its behaviour on a few rows; None: it failed
@@ -178,7 +178,7 @@ class Island:
         new = digest is None or digest not in self._behaviours
         if digest is not None:
             self._behaviours[digest] = None
-            _forget_oldest(self._behaviours, self.settings.known_max)
+            forget_oldest(self._behaviours, self.settings.known_max)
         return new
 
     def _variant(self) -> _Candidate:
@@ -235,7 +235,7 @@ class Island:
 
     def _remember(self, name: str, ancestor: Ancestor) -> None:
         self.known[name] = ancestor
-        _forget_oldest(self.known, self.settings.known_max)
+        forget_oldest(self.known, self.settings.known_max)
 
     def _credit(self, individual: Individual, gain: float) -> None:
         """Count a new best for every import that its functions go back to."""
@@ -245,6 +245,7 @@ class Island:
             self.gains[imported] = self.gains.get(imported, 0.0) + gain
 
 
-def _forget_oldest(memory: dict[Any, Any], most: int) -> None:
+def forget_oldest(memory: dict[Any, Any], most: int) -> None:
+    """Keep of a dictionary at most so many entries: those that came last."""
     while len(memory) > most:
         del memory[next(iter(memory))]
