@@ -13,7 +13,6 @@ import click
 
 from mqtt_hub.broker import serve_open
 from mqtt_hub.cli.common import home_option
-from mqtt_hub.demo import run_demo
 from mqtt_hub.home import DEFAULT_PORT, Home
 from mqtt_hub.live import LiveLines, node_line
 from mqtt_hub.protocol.log import log_to
@@ -188,4 +187,6 @@ def demo(
     Example:
       mqtt-hub demo --seconds 60 --nodes 4
     """  # noqa: D301 — click's \b keeps the lines apart
+    from mqtt_hub.demo import run_demo  # noqa: PLC0415 — it makes a home as `init` does, so it imports this package
+
     run_demo(seconds=seconds, nodes=nodes, seed=seed, evaluations=evaluations, home=home, as_json=as_json)

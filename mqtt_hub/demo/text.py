@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mqtt_hub.demo.summary import HiddenRow, Summary
+from mqtt_hub.demo.summary import Summary
 from mqtt_hub.home import Home
+from mqtt_hub.report.wins import HiddenRow, best_of, closed, default_of, figure, is_ratio, unit, verdict
 
 __all__ = ["render"]
 
-
-_MILLIONTHS = "_millionths"
-_DEFAULT = "lru"  # the one baseline that has a column of its own, where a kind has it
 _COLUMNS = f"{'picked on train':>17}{'best classic':>16}{'best seed':>16}{'chosen':>9}{'best':>8}{'bound':>8}"
 
 
@@ -56,9 +55,12 @@ def _table(summary: Summary) -> str:
 
 
 def _block(rows: list[HiddenRow]) -> str:
-    default = _DEFAULT if all(_DEFAULT in row.baselines for row in rows) else ""
+    # A ratio to the default has that default at 1: no column worth its width.
+    default = default_of(rows[0]) if not is_ratio(rows[0]) else ""
+    if not all(default in row.baselines for row in rows):
+        default = ""
     lines = [
-        f"{rows[0].kind}, {_unit(rows[0])}:",
+        f"{rows[0].kind}, {unit(rows[0])}:",
         f"{'workload':<14}{default:>{7 if default else 0}}{_COLUMNS}",
     ]
     for row in rows:
@@ -67,41 +69,18 @@ def _block(rows: list[HiddenRow]) -> str:
             f"{row.workload:<14}{_figure(row, row.baselines[default]) if default else '':>{7 if default else 0}}"
             f"{row.picked + ' ' + _figure(row, row.baselines[row.picked]):>17}"
             f"{_best(row, row.baselines):>16}{_best(row, row.programs):>16}{chosen:>9}"
-            f"{_figure(row, row.best['value']):>8}{_figure(row, row.bound):>8}   {_verdict(row)}"
+            f"{_figure(row, row.best['value']):>8}{_figure(row, row.bound):>8}   {verdict(row)}"
         )
     return "\n".join(lines)
 
 
-def _unit(row: HiddenRow) -> str:
-    """Say what the figures are: counts per request, or the metric, whose name ends in its unit."""
-    if row.metric.endswith(_MILLIONTHS):
-        return row.metric.removesuffix(_MILLIONTHS)
-    return f"{row.metric} per request"
-
-
 def _figure(row: HiddenRow, value: float) -> str:
-    return f"{value / (1e6 if row.metric.endswith(_MILLIONTHS) else row.requests):.4f}"
+    return f"{figure(row, value):.4f}"
 
 
-def _best(row: HiddenRow, scores: dict[str, float]) -> str:
-    name, value = min(scores.items(), key=lambda pair: pair[1], default=("-", 0.0))
-    return f"{name} {_figure(row, value)}"
-
-
-def _verdict(row: HiddenRow) -> str:
-    """Say in words how the chosen component does."""
-    if row.chosen is None:
-        return "nothing accepted for it"
-    value = row.chosen["value"]
-    if value < min([*row.baselines.values(), *row.programs.values()]):
-        return "beats all classics and seeds"
-    if value < min(row.baselines.values()):
-        return "beats all classics"
-    if value < row.baselines[row.picked]:
-        return "beats the picked classic"
-    if _DEFAULT not in row.baselines:
-        return "loses to the picked classic"
-    return "beats LRU" if value < row.baselines[_DEFAULT] else "loses to LRU"
+def _best(row: HiddenRow, scores: Mapping[str, float]) -> str:
+    name = best_of(scores)
+    return f"{name} {_figure(row, scores[name])}" if name else "-"
 
 
 def _help(summary: Summary) -> str:
@@ -137,7 +116,7 @@ def _source(summary: Summary) -> str:
     """Show the component with the largest lead over the best baseline, as a part of the way to the bound, and its C."""
     if not summary.hidden:
         return ""
-    leader = max(summary.hidden, key=_lead)
+    leader = max(summary.hidden, key=lambda row: closed(row, row.best["value"]) or 0.0)
     source = summary.sources[leader.best["component"]]
     authors = next(item["authors"] for item in summary.components if item["id"] == leader.best["component"])
     return (
@@ -145,11 +124,6 @@ def _source(summary: Summary) -> str:
         f" ({leader.best['component'][:12]}):\n\n"
         f"{source['policy'].rstrip()}\n\nThe same in C:\n\n{(source['c'] or '').rstrip()}"
     )
-
-
-def _lead(row: HiddenRow) -> float:
-    best = min(row.baselines.values())
-    return float(best - row.best["value"]) / (best - row.bound) if best > row.bound else 0.0
 
 
 def _next(home: Home) -> str:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from mqtt_hub.demo.summary import HiddenRow
-from mqtt_hub.demo.text import _block, _verdict
+from mqtt_hub.demo.text import _block
+from mqtt_hub.report.wins import HiddenRow, verdict
 
 ROW = HiddenRow(
     workload="orders",
@@ -36,7 +36,7 @@ ROW = HiddenRow(
     ],
 )
 def test_each_word_is_earned_by_the_chosen_component(misses: int, words: str) -> None:
-    assert _verdict(replace(ROW, chosen={"component": "c", "value": misses})) == words
+    assert verdict(replace(ROW, chosen={"component": "c", "value": misses})) == words
 
 
 def test_a_kind_is_shown_in_its_own_unit() -> None:
@@ -53,8 +53,8 @@ def test_a_kind_is_shown_in_its_own_unit() -> None:
     assert tasks[2].split()[:5] == ["orders", "cfs", "-0.2500", "cfs", "-0.2500"]
     assert tasks[2].endswith("-0.9000   beats all classics and seeds")
     assert len(tasks[1]) < len(tasks[2]) < 120
-    assert _verdict(replace(ratio, chosen={"component": "c", "value": 0.0})) == "loses to the picked classic"
+    assert verdict(replace(ratio, chosen={"component": "c", "value": 0.0})) == "loses to the picked classic"
 
 
 def test_where_nothing_was_chosen_the_best_in_hindsight_earns_no_praise() -> None:
-    assert _verdict(replace(ROW, chosen=None)) == "nothing accepted for it"
+    assert verdict(replace(ROW, chosen=None)) == "nothing accepted for it"
