@@ -16,7 +16,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +30,7 @@ from mqtt_hub.protocol.table import HUB, RESERVED, ROLES
 from mqtt_hub.protocol.topics import NAME
 from mqtt_hub.verifiers import bcrypt_verifier, mosquitto_verifier
 
-__all__ = ["AccountBook", "AccountRecord", "Accounts", "OperatorDecision"]
+__all__ = ["AccountBook", "AccountRecord", "Accounts", "OperatorDecision", "listed"]
 
 MIGRATIONS = Migrations("mqtt_hub.accounts")
 _HASHER = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
@@ -209,6 +209,18 @@ def _hashes(token: str) -> dict[str, str]:
         "mosquitto_hash": mosquitto_verifier(token),
         "bcrypt_hash": bcrypt_verifier(token),
     }
+
+
+def listed(path: Path) -> list[dict[str, str | None]]:
+    """Return what everybody may know of the accounts, by name; nothing is written. Raises `ConfigurationError`."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            rows = connection.execute(
+                "SELECT name, role, specialization, created_at, revoked_at FROM accounts ORDER BY name"
+            ).fetchall()
+    except sqlite3.Error as error:
+        raise ConfigurationError(f"{path}: {error}", hint="a home has its accounts there: mqtt-hub init") from error
+    return [dict(zip(("name", "role", "specialization", "created_at", "revoked_at"), row, strict=True)) for row in rows]
 
 
 class AccountBook:

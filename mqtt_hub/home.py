@@ -12,6 +12,8 @@
     ├── tokens/           hub, observer and operator tokens, for this machine's own tools (0600 each)
     ├── workloads/        workload files by digest: train parts and hidden parts
     ├── nodes/NAME/       homes of the nodes that `mqtt-hub spawn` starts
+    ├── starts.jsonl      commands that started nodes here, with their seeds; for `mqtt-hub report`
+    ├── report.html       what `mqtt-hub report` wrote
     ├── hub.port          the port of the running hub
     ├── hub.broker        the other broker that it reads from, where it was started with --broker (0600)
     ├── dashboard.url     where the running dashboard answers (0600); what it logs is in dashboard.log

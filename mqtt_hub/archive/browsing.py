@@ -23,6 +23,7 @@ __all__ = [
     "message",
     "newest_message",
     "previous_of",
+    "span",
     "traffic_since",
 ]
 
@@ -49,6 +50,15 @@ _COLUMNS = (
 def newest_message(db: Database) -> int:
     """Return the id of the newest accepted message, 0 for none."""
     return int(db.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()[0])
+
+
+def span(db: Database) -> tuple[str | None, str | None]:
+    """Return when the first and the last message that are archived came, UTC; (None, None) where there is none."""
+    first, last = (
+        db.execute(f"SELECT received_at FROM messages ORDER BY id {order} LIMIT 1").fetchone() or (None,)  # noqa: S608 — one of two words
+        for order in ("ASC", "DESC")
+    )
+    return first[0], last[0]
 
 
 def find_messages(

@@ -18,6 +18,7 @@ __all__ = [
     "source_of",
     "submissions_by_verdict",
     "verdicts_of",
+    "workload_digests",
     "workloads",
 ]
 
@@ -48,6 +49,11 @@ def workloads(db: Database) -> list[dict[str, Any]]:
             """
         )
     )
+
+
+def workload_digests(db: Database, *, limit: int) -> list[dict[str, Any]]:
+    """Return by kind and name the parts of workloads that were claimed or scored on: id (SHA-256), kind, name, part."""
+    return list(db.query("SELECT id, kind, name, part FROM workloads ORDER BY kind, name, part DESC LIMIT ?", (limit,)))
 
 
 def limits(db: Database) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ __all__ = [
     "fleet",
     "help_given",
     "lanes",
+    "machines",
     "node",
     "recent_rates",
     "shares_of",
@@ -135,6 +136,17 @@ def help_given(db: Database, names: list[str], since: str) -> list[dict[str, Any
         (LATEST_MAX, since),
     )
     return [dict(row) for row in rows if row["node"] in names]
+
+
+def machines(db: Database, *, limit: int) -> list[dict[str, Any]]:
+    """Return on what machines nodes run, as their HELLO said: role, capabilities (JSON text), how many nodes each."""
+    return list(
+        db.query(
+            "SELECT role, coalesce(capabilities, '{}') AS capabilities, count(*) AS nodes FROM nodes"
+            " WHERE role IN ('trainer', 'validator') GROUP BY 1, 2 ORDER BY nodes DESC, 1, 2 LIMIT ?",
+            (limit,),
+        )
+    )
 
 
 def recent_rates(db: Database, since: str) -> list[dict[str, Any]]:

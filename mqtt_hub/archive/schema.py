@@ -20,6 +20,7 @@ A published migration never changes; a new one follows it.
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
@@ -29,9 +30,10 @@ from mqtt_hub.protocol.codec import decode, to_json
 from mqtt_hub.protocol.errors import ArchiveError
 from mqtt_hub.protocol.submission import submission_id
 
-__all__ = ["MIGRATIONS", "open_archive", "open_read_only"]
+__all__ = ["MIGRATIONS", "one_moment", "open_archive", "open_read_only"]
 
 BUSY_TIMEOUT_MS = 5_000
+_STEPS_A_CHECK = 50_000  # of SQLite's machine, about a millisecond
 MIGRATIONS = Migrations("mqtt_hub.archive")
 
 
@@ -458,6 +460,17 @@ def open_read_only(path: Path) -> Database:
     except sqlite3.Error as error:
         raise explain(error, path) from error
     return db
+
+
+def one_moment(db: Database, *, seconds_max: float) -> None:
+    """Make all that is asked from now on of one moment, and give up when SQLite has been busy for so long.
+
+    Then `sqlite3.OperationalError` says "interrupted".
+    """
+    until_s = time.monotonic() + seconds_max
+    db.conn.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS_A_CHECK)
+    db.conn.isolation_level = None
+    db.conn.execute("BEGIN")
 
 
 def explain(error: sqlite3.Error, path: Path) -> ArchiveError:

@@ -71,18 +71,20 @@ def programs_used(db: Database, *, limit: int) -> list[dict[str, Any]]:
     """Return the programs that nodes other than their finder built on, most takers first.
 
     ``takers`` are those nodes, ``uses`` their programs that name it as a parent, ``credit`` what those improved
-    when validated, in shares of a gap; ``verdict`` and ``target`` are its own, where it was submitted itself.
+    when validated, in shares of a gap; ``verdict`` and ``target`` are its own, where it was submitted itself;
+    ``in_all`` counts all such programs.
     """
     return list(
         db.query(
             f"""
             WITH {_CREDITS}, used AS (
-                SELECT l.parent AS component, d.node AS finder, count(*) AS uses, count(DISTINCT l.node) AS takers
+                SELECT l.parent AS component, d.node AS finder, count(*) AS uses, count(DISTINCT l.node) AS takers,
+                       count(*) OVER () AS in_all
                 FROM lineage l JOIN discoveries d ON d.component = l.parent AND d.node != l.node
                 GROUP BY l.parent ORDER BY takers DESC, uses DESC, l.parent LIMIT ?
             )
             SELECT used.component, n.name AS finder, m.type AS told_in, used.takers, used.uses,
-                   (SELECT min(kind) FROM lineage WHERE parent = used.component) AS kind,
+                   used.in_all, (SELECT min(kind) FROM lineage WHERE parent = used.component) AS kind,
                    coalesce((SELECT sum(c.credit) FROM lineage l JOIN submissions u ON u.component = l.component
                              JOIN credits c ON c.submission = u.id
                              WHERE l.parent = used.component AND l.node != used.finder), 0) / 1e6 AS credit,
@@ -118,7 +120,9 @@ def records(db: Database, workload_id: str, capacity: int) -> list[dict[str, Any
         """
         SELECT value, component, authors, submitter, submitted_at FROM (
             SELECT s.value, u.component, u.authors, n.name AS submitter, u.submitted_at, u.message,
-                   min(s.value) OVER (ORDER BY u.message, s.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+                   min(s.value) OVER (
+                       ORDER BY u.message, s.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                   ) AS before
             FROM hidden_scores s JOIN test_results t ON t.id = s.test_result
             JOIN submissions u ON u.id = t.submission AND u.digest = t.digest AND u.verdict = t.verdict
             LEFT JOIN nodes n ON n.id = u.node

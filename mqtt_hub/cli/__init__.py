@@ -15,6 +15,7 @@
     spawn  demo                           many nodes; the whole thing in a minute
     dashboard                             the live view by itself, without a hub beside it
     browse                                the archive in Datasette
+    report                                one HTML file about a run
     broker --open                         just the embedded broker, for trying it with any client
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 access denied, 4 no broker there, 5 archive.
@@ -39,6 +40,7 @@ _COMMANDS = {
     "status": ("mqtt_hub.cli.look:status", "Show what the running hub says of itself."),
     "tail": ("mqtt_hub.cli.look:tail", "Show traffic as it passes."),
     "dashboard": ("mqtt_hub.cli.dashboard:dashboard", "Show the fleet live in a browser, by itself."),
+    "report": ("mqtt_hub.cli.report:report", "Write one HTML page about a run."),
     "browse": ("mqtt_hub.cli.browse:browse", "Browse the archive in Datasette."),
     "doctor": ("mqtt_hub.cli.doctor:doctor", "Say what is wrong, and what to do about it."),
     "node": ("mqtt_hub.cli.nodes:node", "Add, list, revoke, quarantine nodes; give new tokens."),

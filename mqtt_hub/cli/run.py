@@ -18,6 +18,7 @@ from mqtt_hub.live import LiveLines, node_line
 from mqtt_hub.protocol.log import log_to
 from mqtt_hub.serve import serve as serve_hub
 from mqtt_hub.spawn import NodePlan, Supervisor, enlist, shown_certificate
+from mqtt_hub.starts import note_start
 
 __all__ = ["broker", "demo", "serve", "spawn"]
 
@@ -136,6 +137,14 @@ def spawn(
         for node in [f"{stem}_{number}"]
     ]
     enlist(home, plans)
+    note_start(
+        home.path,
+        "spawn",
+        {
+            "nodes": nodes, "role": role, "specialization": list(specializations), "name": name or None, "seed": seed,
+            "evaluations": evaluations,
+        },
+    )  # fmt: skip
     supervisor = Supervisor(
         home, plans, host=config.own_host, port=home.running_port(), prefix=config.prefix, tls=config.own_tls,
         ca_file=home.trusted_ca(config),

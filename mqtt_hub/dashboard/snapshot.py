@@ -8,7 +8,7 @@ from sqlite3 import Error
 
 from flask import Flask, current_app, g
 
-from mqtt_hub.archive.schema import open_read_only
+from mqtt_hub.archive.schema import one_moment, open_read_only
 from mqtt_hub.dashboard.hub_watch import HubWatch
 from mqtt_hub.dashboard.views import Look
 from mqtt_hub.home import Home
@@ -17,7 +17,6 @@ from mqtt_hub.protocol.codec import stamp
 __all__ = ["look", "tend"]
 
 REQUEST_S_MAX = 5.0  # of SQLite's time; then the question is given up
-_STEPS_A_CHECK = 50_000  # of SQLite's machine, about a millisecond
 
 
 def look() -> Look:
@@ -27,10 +26,7 @@ def look() -> Look:
         watch: HubWatch = current_app.extensions["hub_watch"]
         db = open_read_only(home.archive_path)
         g.connection = db.conn
-        until_s = time.monotonic() + REQUEST_S_MAX
-        db.conn.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS_A_CHECK)
-        db.conn.isolation_level = None
-        db.conn.execute("BEGIN")  # every number of a page is of the same moment
+        one_moment(db, seconds_max=REQUEST_S_MAX)  # every number of a page is of it
         g.look = Look(db, watch.seen, stamp(time.time()))
     found: Look = g.look
     return found

@@ -20,7 +20,7 @@ from mqtt_hub.archive import browsing, findings, fleet, queries
 from mqtt_hub.archive.telemetry import BUCKET_S, bucket_of
 from mqtt_hub.dashboard.figures import later
 from mqtt_hub.dashboard.hub_watch import Seen
-from mqtt_hub.dashboard.wording import body_of, diff_lines, pretty
+from mqtt_hub.dashboard.wording import body_of, diff_lines, natural, pretty
 from mqtt_hub.protocol.table import MessageType
 
 __all__ = ["Look"]
@@ -129,7 +129,7 @@ class Look:
         """Return what each node did in the last minutes, `LANES_MAX` nodes a page, those that are here first."""
         since = later(self.now, -60 * minutes)
         nodes = fleet.presence(self.db)
-        nodes.sort(key=lambda node: (not node["here"], node["role"] != "trainer", _natural(node["name"])))
+        nodes.sort(key=lambda node: (not node["here"], node["role"] != "trainer", natural(node["name"])))
         shown = [node["name"] for node in nodes[page * LANES_MAX : (page + 1) * LANES_MAX]]
         return {
             "from": since,
@@ -143,7 +143,7 @@ class Look:
     def network(self) -> dict[str, Any]:
         """Return the nodes, hub apart, and who gave what to whom."""
         nodes = fleet.presence(self.db)
-        nodes.sort(key=lambda node: (node["role"] != "trainer", _natural(node["name"])))
+        nodes.sort(key=lambda node: (node["role"] != "trainer", natural(node["name"])))
         return {"nodes": nodes, "edges": fleet.edges(self.db)}
 
     def messages(self, *, types: tuple[str, ...], sender: str, text: str, before: int | None) -> dict[str, Any]:
@@ -243,10 +243,3 @@ def _told(found: browsing.Found) -> dict[str, Any]:
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     """Return a message's row with its body read; the page of one message shows the rest."""
     return {key: value for key, value in row.items() if key != "payload"} | {"body": body_of(row["payload"])}
-
-
-def _natural(name: str) -> tuple[str, int, str]:
-    """Return a key by which AI_Node_2 comes before AI_Node_10."""
-    stem = name.rstrip("0123456789")
-    number = name[len(stem) :]
-    return stem, int(number) if number.isascii() and number else -1, name

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["FILTERS", "body_of", "diff_lines", "in_words", "pretty"]
+__all__ = ["FILTERS", "body_of", "diff_lines", "in_words", "natural", "pretty"]
 
 DIFF_LINES_MAX = 2_000
 WORDS_CHARACTERS_MAX = 220
@@ -65,6 +65,13 @@ def short(digest: str | None) -> str:
 def words(name: str) -> str:
     """Return a name_like_this as words."""
     return name.replace("_", " ").lower()
+
+
+def natural(name: str) -> tuple[str, int, str]:
+    """Return a key by which AI_Node_2 comes before AI_Node_10."""
+    stem = name.rstrip("0123456789")
+    number = name[len(stem) :]
+    return stem, int(number) if number.isascii() and number else -1, name
 
 
 def body_of(payload: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from mqtt_hub.home import DEFAULT_DASHBOARD_PORT, Config, Home
 from mqtt_hub.live import LiveLines, node_line
 from mqtt_hub.protocol.errors import ConfigurationError, MqttHubError
 from mqtt_hub.spawn import NodePlan, Supervisor, enlist
+from mqtt_hub.starts import note_start
 from mqtt_hub.workload_store import WorkloadStore
 
 __all__ = ["run_demo"]
@@ -54,6 +55,7 @@ def run_demo(*, seconds: int, nodes: int, seed: int, evaluations: int | None, ho
     )
     add_bundled(WorkloadStore(place.workloads), some=SHOWN)
     enlist(place, plans)
+    note_start(place.path, "demo", {"seconds": seconds, "nodes": nodes, "seed": seed, "evaluations": evaluations})
     with _terminable(), _hub(place) as hub:
         port = place.running_port()
         if show:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -129,7 +130,8 @@ def _source(summary: Summary) -> str:
 def _next(home: Home) -> str:
     program = _program()
     return (
-        f"The archive: {home.archive_path}\n\n"
+        f"The archive: {home.archive_path}\n"
+        f"All of this and more as one page, with figures: {_report(program, home)}\n\n"
         "Next (the hub first; the others in further terminals):\n"
         f"  {program} serve --home {home.path}     (and look at http://127.0.0.1:{home.config().dashboard_port})\n"
         f"  {program} spawn -n 4 --home {home.path}\n"
@@ -139,6 +141,13 @@ def _next(home: Home) -> str:
         " -t 'kernel/v1/#' -v\n"
         f"  {program} browse --home {home.path}     (in Datasette; first: {_program('pip')} install datasette)"
     )
+
+
+def _report(program: str, home: Home) -> str:
+    command = f"{program} report --home {home.path} --open"
+    if importlib.util.find_spec("matplotlib") is None:
+        return f"{_program('pip')} install matplotlib && {command}"
+    return command
 
 
 def _program(name: str = "mqtt-hub") -> str:
