@@ -40,7 +40,6 @@ DPI = 144  # of PNG
 INK, SOFT, LINE = "#16202a", "#55626f", "#d9dee4"
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#9aa5b0"
 STYLE: Any = {  # matplotlib types its 400 names one by one, and otherwise in each version
-   
     "font.family": "DejaVu Sans", "font.size": 9, "axes.edgecolor": LINE, "axes.labelcolor": SOFT,
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 10, "axes.titlelocation": "left",
     "axes.titlecolor": INK, "axes.axisbelow": True,
