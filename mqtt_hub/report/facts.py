@@ -36,13 +36,15 @@ from mqtt_hub.protocol.errors import ArchiveError
 from mqtt_hub.protocol.table import MessageType
 from mqtt_hub.report import exchange, wins
 from mqtt_hub.report.configuration import configuration
-from mqtt_hub.report.cut import KINDS_MAX, ROWS_MAX, clip, cut
+from mqtt_hub.report.cut import AUTHORS_MAX, KINDS_MAX, NAME_CHARACTERS_MAX, ROWS_MAX, clip, cut
 from mqtt_hub.report.experiment import read_experiment
 
 __all__ = ["gather"]
 
 REPORT_S_MAX = 120.0  # of SQLite's time
-RECORDS_MAX = 30  # of one workload, the newest
+WORKLOADS_MAX = 120  # hidden ones, of all kinds
+LINEAGES_MAX = 40
+STEPS_MAX = 12  # ancestors, and records, of one workload
 SOURCES_A_KIND_MAX = 2
 SOURCES_MAX = 8
 NOT_ACCEPTED = ("rejected", "not_reproduced", "disputed")
@@ -98,11 +100,12 @@ def _found(db: Database) -> dict[str, Any]:
 
 def _wins(rows: Sequence[wins.HiddenRow]) -> dict[str, Any]:
     kinds = [
-        {"kind": kind, "unit": wins.unit(some[0]), **cut([_win(row) for row in some])} for kind, some in _by_kind(rows)
+        {"kind": kind, "unit": wins.unit(some[0]), "rows": [_win(row) for row in some]}
+        for kind, some in _by_kind(rows[:WORKLOADS_MAX])
     ]
     return {
         "kinds": kinds[:KINDS_MAX],
-        "kinds_more": max(0, len(kinds) - KINDS_MAX),
+        "more": len(rows) - sum(len(kind["rows"]) for kind in kinds[:KINDS_MAX]),
         "workloads": len(rows),
         "counts": dict(Counter(_outcome(row) for row in rows)),
     }
@@ -112,13 +115,18 @@ def _win(row: wins.HiddenRow) -> dict[str, Any]:
     """Return one line of the table: each entry with its name, its value in the metric and in the table's unit."""
 
     def entry(name: str, value: float) -> dict[str, Any]:
-        return {"name": clip(name), "value": value, "shown": wins.figure(row, value), "closed": wins.closed(row, value)}
+        return {
+            "name": clip(name, NAME_CHARACTERS_MAX),
+            "value": value,
+            "shown": wins.figure(row, value),
+            "closed": wins.closed(row, value),
+        }
 
     def named(name: str, scores: Mapping[str, float]) -> dict[str, Any] | None:
         return entry(name, scores[name]) if name in scores else None
 
     return {
-        "workload": clip(row.workload),
+        "workload": clip(row.workload, NAME_CHARACTERS_MAX),
         "metric": row.metric,
         "capacity": row.capacity,
         "default": named(wins.default_of(row), row.baselines),
@@ -144,7 +152,7 @@ def _outcome(row: wins.HiddenRow) -> str:
 
 
 def _lineages(db: Database, rows: Sequence[wins.HiddenRow]) -> dict[str, Any]:
-    return cut(rows, lambda row: _lineage(db, row))
+    return cut(rows, lambda row: _lineage(db, row), limit=LINEAGES_MAX)
 
 
 def _lineage(db: Database, row: wins.HiddenRow) -> dict[str, Any]:
@@ -153,18 +161,20 @@ def _lineage(db: Database, row: wins.HiddenRow) -> dict[str, Any]:
     def scored(step: Mapping[str, Any]) -> dict[str, Any]:
         value = step["value"]
         shown, closed = (None, None) if value is None else (wins.figure(row, value), wins.closed(row, value))
-        return {**step, "authors": step["authors"][:16], "shown": shown, "closed": closed}
+        return {**step, "authors": step["authors"][:AUTHORS_MAX], "shown": shown, "closed": closed}
 
     records = sharing.records(db, row.workload_id, row.capacity)
+    line = sharing.ancestry(db, row.best["component"], row.workload_id, row.capacity)
     return {
         "kind": row.kind,
-        "workload": clip(row.workload),
+        "workload": clip(row.workload, NAME_CHARACTERS_MAX),
         "capacity": row.capacity,
         "unit": wins.unit(row),
         "component": row.best["component"],
-        "records": [scored(record) for record in records[-RECORDS_MAX:]],
-        "records_more": max(0, len(records) - RECORDS_MAX),
-        "line": [scored(step) for step in sharing.ancestry(db, row.best["component"], row.workload_id, row.capacity)],
+        "records": [scored(record) for record in records[-STEPS_MAX:]],
+        "records_more": max(0, len(records) - STEPS_MAX),
+        "line": [scored(step) for step in line[:STEPS_MAX]],
+        "line_more": max(0, len(line) - STEPS_MAX),
     }
 
 
@@ -180,8 +190,8 @@ def _sources(db: Database, rows: Sequence[wins.HiddenRow]) -> list[dict[str, Any
         {
             "component": id_,
             "kind": row.kind,
-            "workload": clip(row.workload),
-            "authors": list(queries.authors(db, id_))[:16],
+            "workload": clip(row.workload, NAME_CHARACTERS_MAX),
+            "authors": list(queries.authors(db, id_))[:AUTHORS_MAX],
             "source": findings.source_of(db, id_) or "",
         }
         for row, id_ in chosen[:SOURCES_MAX]

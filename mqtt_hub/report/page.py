@@ -29,28 +29,31 @@ if TYPE_CHECKING:  # drawing wants the extra, an empty page does not
 __all__ = ["PAGE_BYTES_MAX", "render"]
 
 PAGE_BYTES_MAX = 3_000_000
-DRAWINGS_BYTES_MAX = 1_600_000  # of all in one page, as base64; those beyond it are named instead
+_SLACK_BYTES = 50_000  # for what stands around the drawings
 _NOTHING = "\N{EN DASH}"
 _POINTS_A_PIXEL = 0.75
 
 
 def render(facts: Mapping[str, Any], drawings: Sequence[Drawing]) -> bytes:
-    """Return the page."""
+    """Return the page, at most `PAGE_BYTES_MAX`: the bounds of `facts` leave room, and drawings take what is left."""
     environment = Environment(
         loader=PackageLoader("mqtt_hub.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(FILTERS, when=when, signed=signed)
     style = (files("mqtt_hub.report") / "templates" / "report.css").read_text()
-    shown = _embedded(drawings)
-    page = environment.get_template("report.html").render(
-        facts,
-        policy=_policy(style),
-        style=Markup(style),  # noqa: S704 — our own file
-        drawings=shown,
-        left_out=[drawing.name for drawing in drawings if drawing.name not in shown],
-    )
-    return page.strip().encode() + b"\n"
+
+    def filled(shown: Mapping[str, Any]) -> bytes:
+        page = environment.get_template("report.html").render(
+            facts,
+            policy=_policy(style),
+            style=Markup(style),  # noqa: S704 — our own file
+            drawings=shown,
+            left_out={drawing.name for drawing in drawings} - shown.keys(),
+        )
+        return page.strip().encode() + b"\n"
+
+    return filled(_embedded(drawings, PAGE_BYTES_MAX - len(filled({})) - _SLACK_BYTES))
 
 
 def when(at: str | None) -> str:
@@ -68,10 +71,9 @@ def _policy(style: str) -> str:
     return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-def _embedded(drawings: Sequence[Drawing]) -> dict[str, dict[str, Any]]:
-    """Return the drawings as images by name, the first ones as far as there is room."""
+def _embedded(drawings: Sequence[Drawing], room: int) -> dict[str, dict[str, Any]]:
+    """Return as images by name those drawings for which there is room, in bytes; others are named instead."""
     shown: dict[str, dict[str, Any]] = {}
-    room = DRAWINGS_BYTES_MAX
     for drawing in drawings:
         source = "data:image/svg+xml;base64," + b64encode(drawing.svg()).decode()
         if len(source) > room:

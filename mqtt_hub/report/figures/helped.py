@@ -15,6 +15,7 @@ from mqtt_hub.report.figures.sheet import BLUE, INK, ROW_IN, SOFT, WIDTH_IN, Dra
 __all__ = ["draw_helped", "draw_items"]
 
 BARS_MAX = 16
+SIDE_IN_MAX = 3.7  # of a matrix: two stand side by side
 NUMBERS_MAX = 12  # nodes up to which a cell has room for two numbers
 
 
@@ -23,7 +24,7 @@ def draw_helped(kind: Mapping[str, Any]) -> Drawing | None:
     if not kind["nodes"]:
         return None
     nodes = [label(node) for node in kind["nodes"]]
-    side = max(1.5, 0.25 * len(nodes) + 0.4)
+    side = max(1.5, min(SIDE_IN_MAX, 0.3 * len(nodes) + 0.5))
     figure = Figure(figsize=(WIDTH_IN, side + 1.7))
     panels = figure.subplots(1, 2)
     matrices = kind["matrices"]
