@@ -31,10 +31,10 @@ Step = tuple[str, int, int]
 class Life:
     """An exchange on a state file, and what happens to two persistent sessions of it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits = LIMITS) -> None:
         self.store = Store(StateFile(path), Counters())
         gate = RuleGate(lambda *_: None, 100)
-        self.exchange = Exchange(gate, LIMITS, self.store._counters, self.store)
+        self.exchange = Exchange(gate, limits, self.store._counters, self.store)
         restore(self.exchange, self.store, None, now_s=0.0)
 
     def session(self, number: int) -> Session:
@@ -130,3 +130,26 @@ async def live(path: Path, steps: list[Step]) -> None:
 def test_what_is_on_disk_after_a_commit_is_what_is_in_memory(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(live(Path(directory) / "broker.db", steps))
+
+
+async def with_three_sessions_under_a_bound_of_two(path: Path) -> None:
+    life = Life(path)
+    for client_id in "abc":
+        peer = Peer(Account("one", "node"), client_id)
+        opened = life.exchange.open_session(peer, clean=False)
+        assert opened
+        opened[0].attach(Line(), peer)
+        life.exchange.subscribe(opened[0], [("t", 1)])
+    await life.committed()
+    await life.store.close(10)
+    life = Life(path, Limits(sessions_per_account_max=2))
+    assert len(life.exchange.sessions) == 2
+    assert life.exchange.counters.sessions_refused_account == 1
+    assert life.exchange.open_session(Peer(Account("one", "node"), "d"), clean=False) is None
+    await life.committed()
+    assert len(life.store._file.rows("sessions")) == 2, "what was dropped is gone from disk too"
+    await life.store.close(10)
+
+
+def test_sessions_of_an_account_that_are_restored_are_within_its_bound(tmp_path: Path) -> None:
+    asyncio.run(with_three_sessions_under_a_bound_of_two(tmp_path / "broker.db"))
