@@ -46,6 +46,8 @@ def draw(facts: Mapping[str, Any]) -> list[Drawing]:
         ]
         drawings = [drawing for drawing in drawn if drawing is not None]
         for drawing in drawings:  # laid out once: done again for the next format it would come out a little different
-            drawing.figure.draw_without_rendering()
+            layout = drawing.figure.get_layout_engine()
+            if layout is not None:
+                layout.execute(drawing.figure)
             drawing.figure.set_layout_engine("none")
     return drawings
