@@ -116,7 +116,7 @@ def verdict(row: HiddenRow) -> str:
         return "beats the picked classic"
     if not default:
         return "loses to the picked classic"
-    return f"{'beats' if value < row.baselines[default] else 'loses to'} {default.upper()}"
+    return f"{'beats only' if value < row.baselines[default] else 'loses to'} {default.upper()}"
 
 
 def _least(groups: Iterable[Mapping[str, float]]) -> float:

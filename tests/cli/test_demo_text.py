@@ -31,7 +31,7 @@ ROW = HiddenRow(
         (399, "beats all classics"),
         (400, "beats the picked classic"),
         (419, "beats the picked classic"),
-        (420, "beats LRU"),
+        (420, "beats only LRU"),
         (500, "loses to LRU"),
     ],
 )

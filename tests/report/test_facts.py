@@ -47,7 +47,7 @@ def test_the_win_table_has_the_leaderboards_best_and_the_last_that_was_chosen(ho
 
 @pytest.mark.parametrize(
     ("value", "outcome", "words"),
-    [(409.0, "win", "beats all classics"), (410.0, "loss", "beats LRU"), (451.0, "loss", "loses to LRU")],
+    [(409.0, "win", "beats all classics"), (410.0, "loss", "beats only LRU"), (451.0, "loss", "loses to LRU")],
 )
 def test_a_loss_is_called_one(home: Home, value: float, outcome: str, words: str) -> None:
     last = submission(9, seq=9, when=at(20))

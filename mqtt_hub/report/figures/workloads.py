@@ -126,7 +126,7 @@ def draw_lineages(kind: str, lines: Sequence[Mapping[str, Any]]) -> Drawing | No
         f"lineage-{kind}",
         f"{words(kind)}: how the best came about",
         f"For {len(shown)} hidden workloads, the accepted components that were better than all before them, over time."
-        " 0 % is the best classic, 100 % the bound; what is below -100 % is drawn there.",
+        " 0 % is the best classic, 100 % the bound; what is further below than as far again is drawn at the edge.",
         figure,
     )
 
