@@ -266,6 +266,18 @@ class Asked:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def reported(home: Home) -> str:
+    """Return what `mqtt-hub report` takes: processor time, memory, and the size of its page."""
+    page = home.path / "report.html"
+    words = [sys.executable, "-m", "mqtt_hub", "report", "--home", str(home.path), "--out", str(page)]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit(f"Error: mqtt-hub report ends with {status}")
+    cpu_s = used.ru_utime + used.ru_stime
+    return f"{cpu_s:.0f} s of processor, {used.ru_maxrss / 1024:.0f} MiB, a page of {page.stat().st_size / 1024:.0f} KiB"
+
+
 def telemetry_share(directory: Path) -> float:
     """Return the share of a commit's processor time that goes into the counts."""
     db = open_archive(directory / "share.db")
@@ -304,6 +316,7 @@ def main() -> None:
         report.figures["written in, s"] = round(time.monotonic() - began)
         asked = Asked(home, stack)
         table = {path: asked.ms(path) for path in paths(home)}
+        report.figures["mqtt-hub report"] = reported(home)
         report.figures["memory without viewers, MiB"] = round(asked.rss_mib())
         for path, (wall_ms, cpu_ms, size) in table.items():
             report.figures[path[:60]] = f"{wall_ms:.0f} ms, {cpu_ms:.0f} ms of processor, {size / 1024:.0f} KiB"
