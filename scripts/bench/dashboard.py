@@ -272,10 +272,11 @@ def reported(home: Home) -> str:
     words = [sys.executable, "-m", "mqtt_hub", "report", "--home", str(home.path), "--out", str(page)]
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
-    if status != 0:
-        raise SystemExit(f"Error: mqtt-hub report ends with {status}")
-    cpu_s = used.ru_utime + used.ru_stime
-    return f"{cpu_s:.0f} s of processor, {used.ru_maxrss / 1024:.0f} MiB, a page of {page.stat().st_size / 1024:.0f} KiB"
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"Error: mqtt-hub report ends with {process.returncode}")
+    cpu_s, size_kib = used.ru_utime + used.ru_stime, page.stat().st_size / 1024
+    return f"{cpu_s:.0f} s of processor, {used.ru_maxrss / 1024:.0f} MiB, a page of {size_kib:.0f} KiB"
 
 
 def telemetry_share(directory: Path) -> float:
