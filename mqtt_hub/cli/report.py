@@ -13,6 +13,7 @@ import orjson
 
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home
+from mqtt_hub.protocol.bar import Bar
 from mqtt_hub.protocol.codec import stamp
 from mqtt_hub.protocol.errors import ConfigurationError
 
@@ -60,18 +61,25 @@ def report(
     wanted = out if as_json else out or home.path / "report.html"
     if as_json and open_ and wanted is None:
         raise ConfigurationError("--json makes no page that could be opened", hint="--out FILE makes one as well")
-    if wanted is not None or figures is not None:
+    draws = wanted is not None or figures is not None
+    if draws:
         _need_matplotlib()
-    facts = gather(home, now=stamp(time.time()), experiment=experiment)
-    drawings = _drawings(facts) if wanted is not None or figures is not None else []
-    if figures is not None:
-        for drawing in drawings:
-            _write(figures / f"{drawing.name}.svg", drawing.svg())
-            _write(figures / f"{drawing.name}.png", drawing.png())
-        click.echo(f"{figures}: {len(drawings)} figures, as SVG and PNG", err=as_json)
-    if wanted is not None:
-        _write(wanted, render(facts, drawings))
-        click.echo(_told(wanted, facts), err=as_json)
+    said = []
+    with Bar.on_terminal() as bar:
+        bar.stage("asking the archive")
+        facts = gather(home, now=stamp(time.time()), experiment=experiment)
+        bar.stage("drawing the figures")
+        drawings = _drawings(facts) if draws else []
+        if figures is not None:
+            for drawing in drawings:
+                _write(figures / f"{drawing.name}.svg", drawing.svg())
+                _write(figures / f"{drawing.name}.png", drawing.png())
+            said.append(f"{figures}: {len(drawings)} figures, as SVG and PNG")
+        if wanted is not None:
+            _write(wanted, render(facts, drawings))
+            said.append(_told(wanted, facts))
+    for line in said:
+        click.echo(line, err=as_json)
     if as_json:
         click.echo(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
     if open_ and wanted is not None and not webbrowser.open(wanted.absolute().as_uri()):
