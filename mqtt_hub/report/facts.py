@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
-from sqlite3 import OperationalError
+from sqlite3 import Error
 from typing import Any
 
 from sqlite_utils import Database
@@ -71,7 +71,7 @@ def gather(home: Home, *, now: str, experiment: Path | None = None) -> dict[str,
                 "rejected": _rejected(db),
                 "run": configuration(home, db),
             }
-        except OperationalError as error:
+        except Error as error:
             if "interrupted" in str(error):
                 hint = "a smaller archive is made by: mqtt-hub archive prune"
                 raise ArchiveError(f"{home.archive_path}: no answer within {REPORT_S_MAX:.0f} s", hint=hint) from error

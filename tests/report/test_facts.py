@@ -199,6 +199,16 @@ def test_a_home_without_archive_is_an_error_with_a_hint(empty: Home) -> None:
     assert "mqtt-hub init" in raised.value.hint
 
 
+def test_a_damaged_archive_is_an_error_with_a_hint(home: Home) -> None:
+    size = home.archive_path.stat().st_size
+    with home.archive_path.open("r+b") as file:
+        file.seek(size // 4)
+        file.write(b"\xff" * (size // 2))
+    with pytest.raises(ArchiveError) as raised:
+        facts_of(home)
+    assert "restore a backup" in raised.value.hint
+
+
 def test_an_archive_that_takes_too_long_is_given_up(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     more(home, *(rejected("AI_Node_1", b"%d" % number) for number in range(2_000)))
     monkeypatch.setattr("mqtt_hub.report.facts.REPORT_S_MAX", -1.0)
