@@ -24,7 +24,7 @@ from tests.broker.harness import Client, ClosedError, connected
 from tests.hub.processes import HubProcess, made_home
 
 # The suite takes a tenth; the full crowd of 10,000 logins, 100,000 packets and 1,000 readers, some 8 minutes:
-#   FULL_CROWD=1 ./scripts/test tests/broker/test_memory.py -s
+#   FULL_CROWD=1 ./scripts/test tests/broker/test_memory.py -n 0 -s
 CROWD = 1.0 if os.environ.get("FULL_CROWD") else 0.1
 SETTLE_S = 60.0
 HOUSEKEPT_S = 21.0
