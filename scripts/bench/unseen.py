@@ -26,7 +26,8 @@ import orjson
 from programs import PROGRAMS, Program
 from specialists import study
 
-from trainers.arenas.evaluator import Evaluator
+from trainers.arenas.classics import classics
+from trainers.arenas.evaluator import Counters, Evaluator
 from trainers.arenas.evaluators import Evaluators
 from trainers.workloads.format import Workload, halves, read, save
 from trainers.workloads.record_pages import record
@@ -66,12 +67,14 @@ def parts(name: str, program: Program, arguments: argparse.Namespace) -> tuple[W
 
 
 def misses(evaluator: Evaluator, part: Workload) -> dict[str, float]:
-    """Return each baseline's miss ratio, the oracle's and the bound's too."""
+    """Return the miss ratio of each baseline, the bound's too, and of each program that the search starts from."""
     evaluator.load(part)
-    return {
-        name: evaluator.baseline(name, part.id, part.capacity).values["misses"] / part.rows
-        for name in evaluator.kind.runs
+    native = {name: evaluator.baseline(name, part.id, part.capacity) for name in evaluator.kind.runs}
+    programs = {
+        f"{name}, program": evaluator.run(program, part.id, part.capacity) for name, program in classics(KIND).items()
     }
+    counted = {name: run for name, run in (native | programs).items() if isinstance(run, Counters)}
+    return {name: run.values["misses"] / part.rows for name, run in counted.items()}
 
 
 def row(name: str, program: Program, arguments: argparse.Namespace) -> dict[str, object]:
