@@ -38,6 +38,7 @@ PEERS_MAX = 128
 QUARANTINED_MAX = 256  # named to nodes
 PENDING_MAX = 4  # a validator asks again when it has judged these
 WORKLOADS_MAX = 128
+VERDICTS_MAX = 8
 CHUNKS_PER_TICK_MAX = 16  # of workloads, 768 KiB: the queues of slow readers keep up, whoever asks however often
 
 
@@ -50,7 +51,7 @@ def _shorter(sync: TrainingSync) -> Iterator[TrainingSync]:
     yield replace(sync, best=sync.best[:2], patterns=(), pending=sync.pending[:1])
     yield replace(sync, best=(), patterns=(), pending=sync.pending[:1])
     yield replace(sync, best=(), patterns=(), pending=(), peers=())
-    yield replace(sync, best=(), patterns=(), pending=(), peers=(), receipts=sync.receipts[:1])
+    yield replace(sync, best=(), patterns=(), pending=(), peers=(), verdicts=(), receipts=sync.receipts[:1])
 
 
 class Desk:
@@ -130,6 +131,7 @@ class Desk:
             pending=queries.pending_components(self._db, node, hello.kinds, limit=PENDING_MAX)
             if hello.role == "validator"
             else (),
+            verdicts=queries.verdicts_on(self._db, node, limit=VERDICTS_MAX),
             workloads=tuple(stored.entry for stored in self._workloads.for_role(hello.role, hello.kinds))[
                 :WORKLOADS_MAX
             ],

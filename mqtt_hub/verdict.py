@@ -18,7 +18,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Decision", "Vote", "decide"]
+__all__ = ["VALIDATORS_DIFFER", "Decision", "Vote", "decide"]
+
+VALIDATORS_DIFFER = "validators differ"  # what is told while a submission is disputed
 
 
 class Vote(NamedTuple):

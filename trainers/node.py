@@ -87,6 +87,7 @@ class Node:
         self.inbox: queue.Queue[Message] = queue.Queue(INBOX_MESSAGES_MAX)
         self.unheard = 0
         self._quarantined: frozenset[str] = frozenset()
+        self._hub_session = 0  # as its status last said
         self._clock, self._have, self._stop = clock, have, stop
         self._partial = partial
         self._telemetry = Telemetry()
@@ -291,10 +292,7 @@ class Node:
                 self._keep(message)
         elif message.type is MessageType.STATUS:
             if message.sender == HUB:
-                self._shun(message.body)
-                # It is back after a restart that our connection did not notice: announce ourselves again.
-                if message.body.state == "ready" and not retained and not self.ready:
-                    self.greet()
+                self._on_hub(message.body, retained=retained)
         elif message.sender in self._quarantined and TABLE[message.type].sequenced:
             return  # the hub refuses it; a broker other than the hub's own has passed it on all the same
         elif message.sender != self.settings.name:
@@ -312,6 +310,17 @@ class Node:
                     self.inbox.get_nowait()
             else:
                 return
+
+    def _on_hub(self, hub: Status, *, retained: bool) -> None:
+        self._shun(hub)
+        if hub.state != "ready":
+            return
+        # It is back after a restart that our connection did not notice: announce ourselves again, and be told what it
+        # had decided and could say to nobody any more.
+        restarted = self._hub_session not in (0, hub.session)
+        self._hub_session = hub.session
+        if not retained and (restarted or not self.ready):
+            self.greet()
 
     def _shun(self, hub: Status) -> None:
         """Take up whom the hub has under quarantine; its last will, as old as its connection, takes back none."""

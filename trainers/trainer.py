@@ -24,6 +24,7 @@ from mqtt_hub.protocol.bodies import (
     PatternShare,
     Progress,
     TrainingSync,
+    Verdict,
     WorkloadChunk,
 )
 from mqtt_hub.protocol.codec import Message
@@ -37,6 +38,7 @@ from trainers.library import Library
 from trainers.node import Node
 from trainers.policy import PolicyError, canonical, parse
 from trainers.search.final import Choice
+from trainers.search.island import forget_oldest
 from trainers.search.patterns import Pattern
 from trainers.stop import Stop
 from trainers.study import Meter, Study
@@ -48,6 +50,7 @@ __all__ = ["NetworkedKernelTrainer", "TrainerSettings"]
 SHARE_GAIN_MIN = 0.005  # gap closed beyond what was last shared of a workload
 SUBMIT_GAIN_MIN = 0.002  # of the evidence beyond what was last submitted
 PROGRESS_EVERY_S = 2.0
+VERDICTS_REMEMBERED_MAX = 1_000
 HEARD_AT_ONCE_MAX = 50  # messages between two evaluations: chatter must not stop the search
 
 
@@ -82,6 +85,7 @@ class NetworkedKernelTrainer:
         self._studies: dict[str, Study] = {}  # by workload id
         self._collaboration = Collaboration(node, self._studies)
         self._sync: TrainingSync | None = None
+        self._verdicts: dict[str, str] = {}  # by submission
         self._told_at = (0.0, 0)
         self._activity = "wait"
 
@@ -220,9 +224,16 @@ class NetworkedKernelTrainer:
         if message.type is MessageType.WORKLOAD:
             self._take_workload(body)
         elif message.type is MessageType.VERDICT and body.submitter == self._node.settings.name:
-            self._node.log.info("the verdict on %s: %s (%s)", body.component[:12], body.verdict, body.reason)
+            self._hear_verdict(body)
         else:
             self._collaboration.take(message)
+
+    def _hear_verdict(self, verdict: Verdict) -> None:
+        """Log what became of a submission, once: TRAINING_SYNC tells it again, for a VERDICT may have been missed."""
+        if self._verdicts.get(verdict.submission) != verdict.verdict:
+            self._verdicts[verdict.submission] = verdict.verdict
+            forget_oldest(self._verdicts, VERDICTS_REMEMBERED_MAX)
+            self._node.log.info("the verdict on %s: %s (%s)", verdict.component[:12], verdict.verdict, verdict.reason)
 
     def _take_workload(self, chunk: WorkloadChunk) -> None:
         try:
@@ -243,6 +254,8 @@ class NetworkedKernelTrainer:
             for study in self._of(best.kind):
                 if study.workload.name == best.workload and best.authors != me:
                     study.offer(parse(best.source, study.kind.form), best.authors, 1.0)
+        for verdict in reversed(sync.verdicts):
+            self._hear_verdict(verdict)
         for pattern in sync.patterns:
             self._offer_pattern(pattern, "")
 

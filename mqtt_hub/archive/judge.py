@@ -21,7 +21,7 @@ import orjson
 from mqtt_hub.archive.standing import Standings
 from mqtt_hub.protocol.bodies import Verdict
 from mqtt_hub.trust import Deed, Event
-from mqtt_hub.verdict import Decision, Vote, decide
+from mqtt_hub.verdict import VALIDATORS_DIFFER, Decision, Vote, decide
 
 __all__ = ["Judge", "Quorum"]
 
@@ -177,7 +177,7 @@ class Judge:
                 submission=submission,
                 submitter=submitter,
                 verdict=decision.state,  # type: ignore[arg-type]
-                reason=told or "validators differ",
+                reason=told or VALIDATORS_DIFFER,
                 agreeing=decision.agreeing,
                 dissenting=decision.dissenting,
             )

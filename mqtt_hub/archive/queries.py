@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mqtt_hub.protocol.bodies import REASON_CHARACTERS_MAX, BestComponent, PatternShare, PendingComponent
+from mqtt_hub.protocol.bodies import REASON_CHARACTERS_MAX, BestComponent, PatternShare, PendingComponent, Verdict
 from mqtt_hub.protocol.codec import decode
+from mqtt_hub.verdict import VALIDATORS_DIFFER
 
 __all__ = [
     "NodeRow",
@@ -188,6 +189,22 @@ def pending_components(
         (*kinds, validator, limit),
     ).fetchall()
     return tuple(PendingComponent(name, decode(payload.encode()).body, round_) for name, payload, round_ in rows)
+
+
+def verdicts_on(db: Database, node: str, *, limit: int) -> tuple[Verdict, ...]:
+    """Return what became of a node's newest submissions, newest first, in the words that everybody may read."""
+    rows = db.execute(
+        """
+        SELECT u.kind, u.component, u.id, n.name, u.verdict, coalesce((
+            SELECT t.told FROM test_results t WHERE t.submission = u.id AND t.digest = u.digest
+            AND t.message > u.opened_after ORDER BY t.id LIMIT 1
+        ), ?), u.agreeing, u.dissenting
+        FROM nodes n JOIN submissions u ON u.node = n.id
+        WHERE n.name = ? AND u.verdict != 'pending' ORDER BY u.message DESC LIMIT ?
+        """,
+        (VALIDATORS_DIFFER, node, limit),
+    ).fetchall()
+    return tuple(Verdict(*row) for row in rows)
 
 
 def submissions(db: Database, *verdicts: str, limit: int = 100) -> list[dict[str, Any]]:

@@ -424,6 +424,12 @@ def m0019_telemetry(db: Database) -> None:
         db.execute(statement)
 
 
+@MIGRATIONS()
+def m0031_verdicts_of_a_node(db: Database) -> None:
+    """A node that says HELLO is told the newest verdicts on its own submissions."""
+    db.table("submissions").create_index(["node", "message"])
+
+
 def open_archive(path: Path) -> Database:
     """Open (or make) the archive for writing, brought to the newest schema.
 

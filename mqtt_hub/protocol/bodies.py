@@ -214,6 +214,23 @@ class PendingComponent:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a quorum of validators came to, for everybody: nothing that was measured on hidden workloads.
+
+    ``disputed``: their results differ and none has the majority yet; ``agreeing`` and ``dissenting`` count them.
+    """
+
+    kind: Kind
+    component: Digest
+    submission: Digest
+    submitter: Name
+    verdict: Literal["accepted", "rejected", "not_reproduced", "disputed"]
+    reason: Reason
+    agreeing: Annotated[int, Whole(0, 65536)]
+    dissenting: Annotated[int, Whole(0, 65536)]
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingSync:
     """The hub's answer to HELLO: refused with a reason, or the session granted and where to start from."""
 
@@ -226,6 +243,7 @@ class TrainingSync:
     patterns: Annotated[tuple[PatternShare, ...], Items(16)] = ()
     pending: Annotated[tuple[PendingComponent, ...], Items(4)] = ()
     workloads: Annotated[tuple[WorkloadEntry, ...], Items(128)] = ()
+    verdicts: Annotated[tuple[Verdict, ...], Items(8)] = ()  # the newest on the node's own submissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,23 +331,6 @@ class TestResult:
     hidden: Annotated[tuple[HiddenScore, ...], Items(32)]
     digest: Digest
     c_source: Annotated[str, Text(C_SOURCE_CHARACTERS_MAX)] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a quorum of validators came to, for everybody: nothing that was measured on hidden workloads.
-
-    ``disputed``: their results differ and none has the majority yet; ``agreeing`` and ``dissenting`` count them.
-    """
-
-    kind: Kind
-    component: Digest
-    submission: Digest
-    submitter: Name
-    verdict: Literal["accepted", "rejected", "not_reproduced", "disputed"]
-    reason: Reason
-    agreeing: Annotated[int, Whole(0, 65536)]
-    dissenting: Annotated[int, Whole(0, 65536)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from mqtt_hub.protocol.table import MessageType
 from tests.broker.harness import connected
 from tests.external.brokers import Broker, free_port, use_broker
 from tests.hub.harness import NOW, RawClient, RunningHub, hub_on, make_home, rows, until
+from tests.node.talk import Talker
 from tests.protocol.examples import KIND, message
 
 A, B = "AI_Node_1", "AI_Node_2"
@@ -120,6 +121,21 @@ def test_an_account_revoked_here_is_refused_before_the_broker_knows(home: Home) 
         assert rejected(running) == [("broker", f"access: '{A}' is no account here, or it is revoked")]
         assert running.status()["broker"]["publishes_refused"] == 1
         assert running.rows(OF_A) == [(1,)]
+
+
+def test_a_node_that_the_broker_kept_says_hello_again_to_a_hub_that_was_restarted(
+    home: Home, mosquitto: Broker, tmp_path: Path
+) -> None:
+    """What the hub had decided and could tell nobody any more is in the answer."""
+    hellos = "SELECT count(*) FROM messages WHERE type = 'HELLO'"
+    with Talker(home, A, mosquitto.port, tmp_path / "node") as node:
+        with hub_on(home) as running:
+            node.until(lambda: node.node.ready and running.status()["connected"])
+            ((before,),) = running.rows(hellos)
+        with hub_on(home) as again:
+            node.until(lambda: again.rows(hellos) > [(before,)])
+            node.until(lambda: node.node.ready)
+            assert again.rows("SELECT count(DISTINCT session) FROM messages WHERE type = 'HELLO'") == [(1,)]
 
 
 def test_the_hubs_last_will_says_that_it_is_lost(home: Home, mosquitto: Broker) -> None:

@@ -109,6 +109,25 @@ def test_a_validator_is_told_the_oldest_pending_submissions_that_it_has_not_judg
     assert (first.submitter, first.submission.source) == ("AI_Node_2", "source 1")
 
 
+def test_a_node_is_told_the_newest_verdicts_on_its_own_submissions_without_hidden_scores(pair: Archive) -> None:
+    pair.commit(*(submitted(number) for number in (1, 2, 3, 4)), submitted(5, "AI_Node_2", seq=1))
+    for number in (1, 2):
+        pair.commit(judged(number, score("sqlite", 390.0)), judged(number, score("sqlite", 390.0), by="V2"))
+    others = submitted(5, "AI_Node_2", seq=1)
+    pair.commit(*(result_on(others, by, at=NOW, seq=5, digest=digest(1), verdict="accepted") for by in ("V1", "V2")))
+    pair.commit(judged(3, says=1), judged(3, by="V2", says=2))
+    told = queries.verdicts_on(pair.db, "AI_Node_1", limit=8)
+    assert [(verdict.component, verdict.verdict) for verdict in told] == [
+        (digest(3), "disputed"), (digest(2), "accepted"), (digest(1), "accepted"),
+    ]  # fmt: skip
+    assert {verdict.submitter for verdict in told} == {"AI_Node_1"}
+    assert [verdict.reason for verdict in told][:1] == ["validators differ"]
+    assert (told[1].agreeing, told[1].dissenting) == (2, 0)
+    assert queries.verdicts_on(pair.db, "AI_Node_1", limit=1) == told[:1]
+    assert [verdict.component for verdict in queries.verdicts_on(pair.db, "AI_Node_2", limit=8)] == [digest(5)]
+    assert queries.verdicts_on(pair.db, "V1", limit=8) == ()
+
+
 def test_components_come_with_verdict_and_authors_in_the_order_of_submission(archive: Archive) -> None:
     archive.commit(submitted(2, authors=("AI_Node_2", "AI_Node_1")), submitted(1), judged(1))
     found = queries.components(archive.db)

@@ -145,7 +145,10 @@ def test_a_trainer_killed_in_the_middle_loses_nothing_and_begins_a_new_session(h
     assert [session for session, _last in sessions_sent(home, TRAINER)] == [1, 2]
 
 
-def test_a_validator_killed_before_it_judged_gives_its_verdict_after_a_restart(home: Home, hub: Hub) -> None:
+def test_a_validator_killed_before_it_judged_gives_its_verdict_after_a_restart_and_nobody_misses_it(
+    home: Home, hub: Hub
+) -> None:
+    """The submitter was away, and its broker has forgotten all: the answer to HELLO tells what became of it."""
     with RunningNode(home, hub.port, VALIDATOR, role="validator") as validator:
         validator.until_said(ACCEPTED)
         validator.kill()
@@ -158,6 +161,14 @@ def test_a_validator_killed_before_it_judged_gives_its_verdict_after_a_restart(h
         assert validator.terminate() == 0
     assert sum(verdicts(home).values()) == submitted
     assert_all_is_archived_once(home, VALIDATOR)
+    assert not trainer.said("the verdict on")
+    hub.kill()
+    for path in home.path.glob("broker.db*"):
+        path.unlink()
+    hub.start()
+    with RunningNode(home, hub.port, TRAINER, "--evaluations", "1") as again:
+        assert again.exit_code() == 0, again.log()
+        assert again.log().count("the verdict on") == submitted
 
 
 def test_a_lost_outbox_gets_a_session_beyond_all_that_were_and_no_key_is_used_twice(home: Home, hub: Hub) -> None:
