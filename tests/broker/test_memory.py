@@ -21,7 +21,7 @@ import pytest
 
 from mqtt_hub.broker.packets import Connack, Connect, Packet, Pingreq, Publish, Subscribe
 from tests.broker.harness import Client, ClosedError, connected
-from tests.hub.processes import HubProcess, made_home
+from tests.hub.processes import Hub, made_home
 
 # The suite takes a tenth; the full crowd of 10,000 logins, 100,000 packets and 1,000 readers, some 8 minutes:
 #   FULL_CROWD=1 ./scripts/test tests/broker/test_memory.py -n 0 -s
@@ -73,7 +73,7 @@ def assert_back(process_id: int, assault: Callable[[], None]) -> None:
 
 
 def test_a_crowd_of_failed_logins_leaves_nothing(tmp_path: Path) -> None:
-    with HubProcess.serving(made_home(tmp_path, "login_failures_free_max = 1000000\nlogin_memory_s = 1\n")) as hub:
+    with Hub(made_home(tmp_path, "login_failures_free_max = 1000000\nlogin_memory_s = 1\n")) as hub:
 
         def fail() -> None:
             for number in range(int(10_000 * CROWD)):
@@ -81,7 +81,7 @@ def test_a_crowd_of_failed_logins_leaves_nothing(tmp_path: Path) -> None:
                     name = f"nobody{number}"
                     assert client.connect(name, username=name, password=b"wrong") == Connack(False, 5)
 
-        assert_back(hub.process.pid, fail)
+        assert_back(hub.running.pid, fail)
 
 
 def scramble(rng: random.Random) -> bytes:

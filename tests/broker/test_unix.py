@@ -13,7 +13,7 @@ import pytest
 from mqtt_hub.broker import HubBroker
 from mqtt_hub.protocol.errors import ConfigurationError
 from tests.broker.harness import OPEN, Client, connected, serving
-from tests.hub.processes import HubProcess, made_home
+from tests.hub.processes import Hub, made_home
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_what_a_killed_hub_left_behind_does_not_stop_the_next_and_accounts_hold_
     home.config_path.write_text(settings)
     token = home.token("AI_Node_1").encode()
     for _ in range(2):
-        with HubProcess.serving(home):
+        with Hub(home):
             with connected(path, "AI_Node_1", username="AI_Node_1", password=token) as node:
                 assert node.subscribe(("kernel/v1/receipt/hub/AI_Node_1", 1)) == (1,)
             with Client(path) as stranger:

@@ -17,7 +17,7 @@ from mqtt_hub.home import Config, Home
 from mqtt_hub.workload_store import WorkloadStore
 from tests.hub.archives import Archive
 from tests.hub.entries import hello
-from tests.hub.processes import HubProcess
+from tests.hub.processes import Hub
 from tests.node.fleet import ROOT, make_home, small_workloads
 from trainers.workloads.format import write
 
@@ -53,7 +53,7 @@ def problems(home: Home) -> dict[str, list[dict[str, str]]]:
 
 def test_a_running_hub_with_workloads_is_sound(tmp_path: Path) -> None:
     home = make_home(tmp_path / "hub")
-    with HubProcess.serving(home):
+    with Hub(home):
         code, found = doctor("mqtt_hub", "--home", str(home.path))
     assert code == 0
     assert {one["level"] for said in found.values() for one in said} == {"ok"}

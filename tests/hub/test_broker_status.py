@@ -14,12 +14,12 @@ from mqtt_hub.broker.counters import Counters
 from mqtt_hub.cli import main
 from mqtt_hub.protocol.errors import BrokerUnavailableError
 from tests.broker.harness import DEADLINE_S, Client
-from tests.hub.processes import HubProcess, made_home, status_of
+from tests.hub.processes import Hub, made_home, status_of
 
 
 def test_limits_and_counters_are_retained_under_status_broker_and_in_the_hubs_status(tmp_path: Path) -> None:
     home = made_home(tmp_path, "login_failures_free_max = 2\n")
-    with HubProcess.serving(home) as hub:
+    with Hub(home) as hub:
         codes: list[int] = []
         while 3 not in codes:
             with Client(hub.port) as client:
@@ -39,12 +39,12 @@ def test_limits_and_counters_are_retained_under_status_broker_and_in_the_hubs_st
         assert set(told["limits"]) == {field.name for limits in (Limits, HubLimits) for field in fields(limits)}
         assert told["limits"]["login_failures_free_max"] == 2
         assert status_of(hub, "hub")["broker"]["logins_refused"] == refused
-        assert hub.stop() == 0
+        assert hub.terminate() == 0
 
 
 def test_a_broker_without_room_is_not_taken_for_a_wrong_token(tmp_path: Path) -> None:
     home = made_home(tmp_path, "connections_per_account_max = 1\n")
-    with HubProcess.serving(home) as hub, hub.client("observer"):
+    with Hub(home) as hub, hub.client("observer"):
         said = CliRunner().invoke(main, ["status", "--home", str(home.path)])
         assert said.exit_code == BrokerUnavailableError.exit_code, said.output
         assert "no room" in said.output

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from mqtt_hub.broker.packets import Connack, Puback, Publish
 from tests.broker.harness import Client, ClosedError
-from tests.hub.processes import HubProcess, made_home
+from tests.hub.processes import Hub, made_home
 
 TOPIC = "kernel/v1/code_share/AI_Node_1/page_replacement"
 FILTER = ("kernel/v1/code_share/+/page_replacement", 1)
 ROUND_MESSAGES = 400
 
 
-def returned(hub: HubProcess, name: str) -> Client:
+def returned(hub: Hub, name: str) -> Client:
     """Return a client whose session was there before."""
     client = Client(hub.port)
     token = hub.home.token(name).encode()
@@ -23,7 +23,7 @@ def returned(hub: HubProcess, name: str) -> Client:
     return client
 
 
-def flood_until_killed(hub: HubProcess, first: int, kill_after: int) -> set[int]:
+def flood_until_killed(hub: Hub, first: int, kill_after: int) -> set[int]:
     """Publish numbers, kill the hub after some acknowledgements; return the numbers that were acknowledged."""
     acknowledged: set[int] = set()
     with hub.client("AI_Node_1") as writer:
@@ -34,7 +34,7 @@ def flood_until_killed(hub: HubProcess, first: int, kill_after: int) -> set[int]
             while True:
                 acknowledged.add(first + writer.expect(Puback).packet_id - 1)
                 if len(acknowledged) == kill_after:
-                    hub.process.kill()
+                    hub.running.kill()
         except ClosedError:
             hub.kill()
     return acknowledged
@@ -42,15 +42,15 @@ def flood_until_killed(hub: HubProcess, first: int, kill_after: int) -> set[int]
 
 def test_nothing_acknowledged_is_lost_to_a_session_that_is_away(tmp_path: Path) -> None:
     home = made_home(tmp_path, nodes=("AI_Node_1", "AI_Node_2"))
-    with HubProcess.serving(home) as hub:
+    with Hub(home) as hub:
         with hub.client("AI_Node_2", clean=False) as reader:
             assert reader.subscribe(FILTER) == (1,)
         acknowledged = flood_until_killed(hub, 0, 20)
     for number in (1, 2):
-        with HubProcess.serving(home) as hub:
+        with Hub(home) as hub:
             acknowledged |= flood_until_killed(hub, number * ROUND_MESSAGES, 50 * number)
     assert len(acknowledged) >= 20 + 50 + 100
-    with HubProcess.serving(home) as hub, returned(hub, "AI_Node_2") as reader:
+    with Hub(home) as hub, returned(hub, "AI_Node_2") as reader:
         got: list[int] = []
         while not acknowledged <= set(got):
             message = reader.expect(Publish)
@@ -63,7 +63,7 @@ def test_nothing_acknowledged_is_lost_to_a_session_that_is_away(tmp_path: Path) 
 def test_what_was_in_flight_comes_again_with_dup_and_retained_status_is_there(tmp_path: Path) -> None:
     home = made_home(tmp_path, nodes=("AI_Node_1", "AI_Node_2"))
     with (
-        HubProcess.serving(home) as hub,
+        Hub(home) as hub,
         hub.client("AI_Node_1") as writer,
         hub.client("AI_Node_2", clean=False) as reader,
     ):
@@ -72,13 +72,13 @@ def test_what_was_in_flight_comes_again_with_dup_and_retained_status_is_there(tm
         first = reader.expect(Publish)
         writer.publish("kernel/v1/status/AI_Node_1", b"ready", retain=True)
         hub.kill()
-    with HubProcess.serving(home) as hub, returned(hub, "AI_Node_2") as reader:
+    with Hub(home) as hub, returned(hub, "AI_Node_2") as reader:
         assert reader.expect(Publish) == first._replace(dup=True)
         with hub.client("observer") as observer:
             observer.subscribe(("kernel/v1/status/AI_Node_1", 1))
             assert observer.expect(Publish).payload == b"ready"
-        assert hub.stop() == 0
-    with HubProcess.serving(home) as hub, returned(hub, "AI_Node_2") as reader:
+        assert hub.terminate() == 0
+    with Hub(home) as hub, returned(hub, "AI_Node_2") as reader:
         assert reader.expect(Publish) == first._replace(dup=True), "after an orderly stop as well"
 
 

@@ -25,7 +25,7 @@ from mqtt_hub.cli import main
 from mqtt_hub.home import Config, Home
 from mqtt_hub.protocol.errors import BrokerUnavailableError, ConfigurationError
 from tests.broker.harness import DEADLINE_S, OPEN, Client, serving
-from tests.hub.processes import HubProcess, made_home
+from tests.hub.processes import Hub, made_home
 
 
 def mqtt_hub(*arguments: str) -> str:
@@ -88,7 +88,7 @@ def says_and_hears(client: mqtt.Client, heard: queue.Queue[Any]) -> None:
 
 def test_paho_speaks_tls_and_websocket_with_the_private_authority(secure_home: Home) -> None:
     ca_file = secure_home.tls / "ca.pem"
-    with HubProcess.serving(secure_home) as hub:
+    with Hub(secure_home) as hub:
         with paho(secure_home, hub.port, ca_file) as (client, heard):
             says_and_hears(client, heard)
         with paho(secure_home, secure_home.config().websocket_port, ca_file, "websockets") as (client, heard):
@@ -104,12 +104,12 @@ def test_without_tls_websocket_is_plain(tmp_path: Path) -> None:
     home = made_home(tmp_path, nodes=("AI_Node_1",))
     with_settings(home, websocket_port=str(free_port()))
     port = home.config().websocket_port
-    with HubProcess.serving(home), paho(home, port, None, "websockets") as (client, heard):
+    with Hub(home), paho(home, port, None, "websockets") as (client, heard):
         says_and_hears(client, heard)
 
 
 def test_the_homes_own_tools_trust_its_authority_and_no_other(secure_home: Home, tmp_path: Path) -> None:
-    with HubProcess.serving(secure_home):
+    with Hub(secure_home):
         said = mqtt_hub("status", "--json", "--home", str(secure_home.path))
         assert '"state": "running"' in said
         other = made_home(tmp_path / "other")
@@ -127,7 +127,7 @@ def test_mosquitto_pub_is_let_in_with_a_client_certificate_and_not_without(secur
     mqtt_hub("cert", "client", "AI_Node_1", "--home", str(secure_home.path))
     with_settings(secure_home, tls_client_ca='"tls/ca.pem"')
     certificate = ["--cert", str(secure_home.tls / "AI_Node_1.pem"), "--key", str(secure_home.tls / "AI_Node_1.key")]
-    with HubProcess.serving(secure_home) as hub:
+    with Hub(secure_home) as hub:
         command = [
             "mosquitto_pub", "-h", "127.0.0.1", "-p", str(hub.port), "--cafile", str(secure_home.tls / "ca.pem"),
             "-i", "AI_Node_1", "-u", "AI_Node_1", "-P", secure_home.token("AI_Node_1"), "-q", "1",

@@ -9,23 +9,17 @@
 from __future__ import annotations
 
 import random
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
-
-from sqlite_utils import Database
 
 from mqtt_hub.accounts import Accounts
-from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.home import create_home
 from mqtt_hub.home import Config, Home, write_private
 from mqtt_hub.spawn import NodePlan, enlist
 from mqtt_hub.workload_store import WorkloadStore
+from tests.hub.harness import rows
+from tests.hub.processes import DEADLINE_S, ROOT, Hub, Process, until
 from trainers.workloads.format import Workload, halves, workload, write
 
 __all__ = [
@@ -45,10 +39,8 @@ __all__ = [
     "until",
 ]
 
-DEADLINE_S = 60.0
 SPECIALIZATION = "memory_management"
 JUST_THE_HUB = Config(port=0, dashboard=False)
-ROOT = Path(__file__).parents[2]
 
 
 def small_workloads() -> list[Workload]:
@@ -76,24 +68,6 @@ def make_home(
     return home
 
 
-def until(condition: Callable[[], Any], *, seconds: float = DEADLINE_S, told: Callable[[], object] = str) -> Any:
-    """Return the condition's value as soon as it is true; ``told`` says more where it never is."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain; {told()}"
-        time.sleep(0.05)
-
-
-def rows(home: Home, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """Ask the archive."""
-    db: Database = open_read_only(home.archive_path)
-    with closing(db.conn):
-        return list(db.conn.execute(sql, parameters).fetchall())
-
-
 def command_line(pid: int) -> str:
     """Return a process's words as anybody on this machine sees them; empty when it has gone."""
     try:
@@ -117,75 +91,7 @@ def processes_on(home: Home) -> dict[int, str]:
     }
 
 
-class _Process:
-    """A process of ours that a test starts, looks at and ends."""
-
-    def __init__(self) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def running(self) -> subprocess.Popen[bytes]:
-        assert self.process is not None
-        return self.process
-
-    def kill(self) -> None:
-        """End it as the power does."""
-        self.running.kill()
-        self.running.wait(DEADLINE_S)
-
-    def terminate(self) -> int:
-        """Ask it to end; return its exit code."""
-        self.running.send_signal(signal.SIGTERM)
-        return self.running.wait(DEADLINE_S)
-
-    def exit_code(self) -> int:
-        """Wait for its own end."""
-        return self.running.wait(DEADLINE_S)
-
-    def close(self) -> None:
-        """End it if it still runs."""
-        if self.process is not None:
-            if self.process.poll() is None:
-                self.kill()
-            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-                if stream is not None:
-                    stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class Hub(_Process):
-    """``mqtt-hub serve`` on a home; after `kill`, `start` again on the same port."""
-
-    def __init__(self, home: Home, *, port: int = 0, options: tuple[str, ...] = ()) -> None:
-        super().__init__()
-        self.home, self.port, self._options = home, port, options
-        self.start()
-
-    def start(self) -> None:
-        """Start the hub and wait until it listens."""
-        self.home.port_path.unlink(missing_ok=True)
-        self.close()
-        self.process = subprocess.Popen(
-            [
-                sys.executable, "-m", "mqtt_hub", "serve", "--home", str(self.home.path), "--port", str(self.port),
-                "--log-file", str(self.home.path / "hub.log"), *self._options,
-            ],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        until(lambda: self.home.port_path.exists() or self.running.poll() is not None)
-        self.port = int(self.home.port_path.read_text())
-
-    def log(self) -> str:
-        """Return what it logged."""
-        return (self.home.path / "hub.log").read_text()
-
-
-class RunningNode(_Process):
+class RunningNode(Process):
     """``kernel-trainer run`` with the account's own token."""
 
     def __init__(

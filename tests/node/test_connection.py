@@ -16,7 +16,7 @@ from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import ConfigurationError
 from mqtt_hub.protocol.tls import Tls
 from tests.broker.harness import DEADLINE_S, Client
-from tests.hub.processes import HubProcess, made_home
+from tests.hub.processes import Hub, made_home
 from trainers.node import Node, NodeSettings
 
 NAME = "AI_Node_1"
@@ -46,13 +46,13 @@ def test_a_node_is_accepted_over_tls(tmp_path: Path) -> None:
     home = made_home(tmp_path, nodes=(NAME,))
     home.config_path.write_text(home.config_path.read_text().replace("tls = false", "tls = true"))
     assert CliRunner().invoke(main, ["cert", "server", "--home", str(home.path)]).exit_code == 0
-    with HubProcess.serving(home) as hub, node_of(home, hub.port, tmp_path, Tls(home.tls / "ca.pem")) as node:
+    with Hub(home) as hub, node_of(home, hub.port, tmp_path, Tls(home.tls / "ca.pem")) as node:
         until_ready(node)
 
 
 def test_a_node_whose_address_must_wait_comes_again_and_is_accepted(tmp_path: Path) -> None:
     home = made_home(tmp_path, "login_failures_free_max = 1\n", nodes=(NAME,))
-    with HubProcess.serving(home) as hub:
+    with Hub(home) as hub:
         codes = []
         while 3 not in codes:
             with Client(hub.port) as client:

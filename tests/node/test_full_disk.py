@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mqtt_hub.archive.verify import verify
-from tests.hub.processes import HubProcess, made_home, status_of
+from tests.hub.processes import Hub, made_home, status_of
 from tests.node.talk import Talker, heard_once
 
 NAME = "AI_Node_1"
@@ -46,7 +46,7 @@ def fault(begin: Callable[[], Callable[[], None]]) -> Iterator[None]:
         mend()
 
 
-def nothing_is_lost_while(hub: HubProcess, talker: Talker, begin: Callable[[], Callable[[], None]], words: str) -> None:
+def nothing_is_lost_while(hub: Hub, talker: Talker, begin: Callable[[], Callable[[], None]], words: str) -> None:
     talker.say(5)
     talker.until_all_is_receipted()
     with fault(begin):
@@ -54,14 +54,14 @@ def nothing_is_lost_while(hub: HubProcess, talker: Talker, begin: Callable[[], C
         status = talker.until(lambda: status if (status := status_of(hub, "hub"))["state"] == "degraded" else None)
         assert words in status["reason"], status["reason"]
         assert talker.node.pending() > 0
-        assert hub.process.poll() is None
+        assert hub.running.poll() is None
     talker.until_all_is_receipted()
     assert (
         talker.until(lambda: status if (status := status_of(hub, "hub"))["state"] == "running" else None)["reason"]
         == ""
     )
-    assert hub.process.poll() is None, "without a restart"
-    assert "Traceback" not in hub.said()
+    assert hub.running.poll() is None, "without a restart"
+    assert "Traceback" not in hub.log()
     heard_once(hub.home, NAME, 5 + MESSAGES)
     assert verify(hub.home.archive_path).faults == []
 
@@ -76,7 +76,7 @@ def test_a_full_file_system_degrades_the_hub_and_room_mends_it(small_disk: Path,
             file.write(bytes(free.f_bavail * free.f_frsize - ROOM_BYTES))
         return ballast.unlink
 
-    with HubProcess.serving(home) as hub, Talker(home, NAME, hub.port, tmp_path / "node") as talker:
+    with Hub(home) as hub, Talker(home, NAME, hub.port, tmp_path / "node") as talker:
         nothing_is_lost_while(hub, talker, fill, "full")
 
 
@@ -84,10 +84,10 @@ def test_a_limit_on_the_size_of_files_degrades_the_hub_and_lifting_it_mends_it(t
     """What the system refuses in another way than a full disk (quota, failing disk): SQLite calls it an I/O error."""
     home = made_home(tmp_path, nodes=(NAME,))
 
-    with HubProcess.serving(home) as hub, Talker(home, NAME, hub.port, tmp_path / "node") as talker:
+    with Hub(home) as hub, Talker(home, NAME, hub.port, tmp_path / "node") as talker:
 
         def limit() -> Callable[[], None]:
-            pid = hub.process.pid
+            pid = hub.running.pid
             before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
             wal = home.archive_path.with_name("archive.db-wal").stat().st_size
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (wal + ROOM_BYTES, before[1]))
