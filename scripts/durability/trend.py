@@ -16,6 +16,7 @@ __all__ = ["Trend", "trend"]
 
 POINTS_MIN = 6
 _Z = 1.959964
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def trend(xs: Sequence[float], ys: Sequence[float]) -> Trend:
     slope = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread
     errors = [y - mean_y - slope * (x - mean_x) for x, y in zip(xs, ys, strict=True)]
     square = sum(error * error for error in errors)
-    if not square:
+    if square <= count * (_ROUNDING * max(map(abs, ys))) ** 2:  # on the line, but for what floats cannot say
         return Trend(slope, 0.0)
     neighbours = max(0.0, sum(a * b for a, b in pairwise(errors)) / square)
     freedom = count * (1 - neighbours) / (1 + neighbours) - 2
