@@ -24,11 +24,12 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from accounting import account, accounts_table, archived_count, checked, drain, totals
+from accounting import Account, account, accounts_table, archived_count, checked, drain, totals
 from footprint import Footprint, family, footprint
 from parts import Fleet, until
-from soak_report import WARM_UP_SHARE, Sample, as_json, highest, judge, lines, picture, table
+from soak_report import WARM_UP_SHARE, Line, Sample, highest, judge, lines, picture, sample_of, table
 from traffic import Traffic
 
 from mqtt_hub.home import Config
@@ -135,20 +136,8 @@ def soak(fleet: Fleet, proxies: list[Proxy], options: argparse.Namespace) -> tup
     return probe.samples, traffic
 
 
-def main() -> int:
-    """Run; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--trainers", type=int, default=3, help="trainers that only talk; the last is killed")
-    parser.add_argument("--real-trainers", type=int, default=1, help="trainers that search")
-    parser.add_argument("--share", type=float, default=0.05, help="of a core that each of them gets")
-    parser.add_argument("--rate", type=float, default=3.0, help="messages a second of each that talks")
-    parser.add_argument("--limit", type=float, default=16.0, help="KiB/min by which a process may grow")
-    parser.add_argument("--home", type=Path, help="keep everything here; a temporary directory by default")
-    parser.add_argument("--json", type=Path, help="write all samples and figures here")
-    parser.add_argument("--plot", type=Path, help="write the picture here (SVG)")
-    options = parser.parse_args()
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Run a fleet for so long; return what was seen of it."""
     proxies: list[Proxy] = []
     with ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="mqtt-hub-soak-"))
@@ -172,37 +161,66 @@ def main() -> int:
         drain(fleet)
         accounts = [account(fleet, node) for node in fleet.nodes]
         verify = checked(fleet)
-    found = lines(samples, options.limit, [part.name for part in fleet.searchers])
+    return {
+        "seed": options.seed,
+        "rate": options.rate,
+        "share": options.share,
+        "happened": dict(traffic.happened),
+        "nodes": [asdict(line) for line in accounts],
+        **totals(accounts),
+        "verify": verify,
+        "searchers": [part.name for part in fleet.searchers],
+        "samples": [asdict(sample) for sample in samples],
+    }
+
+
+def judged(report: dict[str, Any], limit: float) -> tuple[list[Line], str]:
+    """Return the line of each process, and the verdict on all; write both into the report."""
+    samples = [sample_of(made) for made in report["samples"]]
+    found = lines(samples, limit, report["searchers"])
     verdict = judge(found, samples[-1].at_s)
+    report |= {"limit": limit, "processes": [asdict(line) for line in found], "verdict": verdict}
+    return found, verdict
+
+
+def show(report: dict[str, Any], found: list[Line]) -> str:
+    """Print the tables; return the run in a few words."""
+    samples = [sample_of(made) for made in report["samples"]]
     cpu = sum(line.cpu_percent for line in found)
-    seconds = samples[-1].at_s
-    sums = totals(accounts)
-    words = f"{seconds / 60:.1f} min, seed {options.seed}, {sums['accepted']} messages, {cpu:.0f} % of a core"
-    print("\n".join(table(found, options.limit)))
-    print("\n" + ", ".join(f"{count} {name}" for name, count in traffic.happened.items()))
+    words = f"{samples[-1].at_s / 60:.1f} min, seed {report['seed']}, {report['accepted']} messages"
+    print("\n".join(table(found, report["limit"])))
+    print("\n" + ", ".join(f"{count} {name}" for name, count in report["happened"].items()))
     print("at most: " + ", ".join(f"{amount} {name}" for name, amount in highest(samples).items()) + "\n")
-    print("\n".join(accounts_table(accounts)))
-    print(f"archive: {verify}; memory: {verdict}; {words}")
+    print("\n".join(accounts_table([Account(**line) for line in report["nodes"]])))
+    print(f"archive: {report['verify']}; memory: {report['verdict']}; {words}; {cpu:.0f} % of a core")
+    return words
+
+
+def main() -> int:
+    """Run, or show what an earlier run wrote down; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--trainers", type=int, default=3, help="trainers that only talk; the last is killed")
+    parser.add_argument("--real-trainers", type=int, default=1, help="trainers that search")
+    parser.add_argument("--share", type=float, default=0.05, help="of a core that each of them gets")
+    parser.add_argument("--rate", type=float, default=3.0, help="messages a second of each that talks")
+    parser.add_argument("--limit", type=float, default=16.0, help="KiB/min by which a process may grow")
+    parser.add_argument("--home", type=Path, help="keep everything here; a temporary directory by default")
+    parser.add_argument("--json", type=Path, help="write all samples and figures here")
+    parser.add_argument("--plot", type=Path, help="write the picture here (SVG)")
+    parser.add_argument("--again", type=Path, help="run nothing: judge what an earlier run wrote with --json")
+    options = parser.parse_args()
+    report = json.loads(options.again.read_text()) if options.again else run(options)
+    found, verdict = judged(report, options.limit)
+    words = show(report, found)
     if options.json is not None:
-        report = {
-            "seconds": seconds,
-            "seed": options.seed,
-            "rate": options.rate,
-            "share": options.share,
-            "limit": options.limit,
-            "verdict": verdict,
-            "verify": verify,
-            **sums,
-            "happened": dict(traffic.happened),
-            "highest": highest(samples),
-            "processes": as_json(found),
-            "nodes": [asdict(line) for line in accounts],
-            "samples": [asdict(sample) for sample in samples],
-        }
         options.json.write_text(json.dumps(report))
     if options.plot is not None:
+        samples = [sample_of(made) for made in report["samples"]]
         options.plot.write_text(picture(samples, found, f"Heap of a fleet at work: {words}"))
-    return 1 if sums["lost"] or sums["doubled"] or verify != "ok" else EXIT_CODES[verdict]
+    complete = not report["lost"] and not report["doubled"] and report["verify"] == "ok"
+    return EXIT_CODES[verdict] if complete else 1
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from footprint import Footprint
@@ -17,7 +17,7 @@ from trend import Trend, trend
 
 from trainers.workloads.svg import Sheet
 
-__all__ = ["Line", "Sample", "as_json", "highest", "judge", "lines", "picture", "table"]
+__all__ = ["Line", "Sample", "highest", "judge", "lines", "picture", "sample_of", "table"]
 
 WARM_UP_SHARE = 1 / 3  # caches fill, allocators find their size
 TELLING_S = 900.0  # a shorter run is all warm-up, whatever its slope
@@ -118,9 +118,10 @@ def picture(samples: Sequence[Sample], found: Sequence[Line], title: str) -> str
     return sheet.svg()
 
 
-def as_json(found: Sequence[Line]) -> list[dict[str, Any]]:
-    """Return the figures of each process."""
-    return [asdict(line) for line in found]
+def sample_of(made: dict[str, Any]) -> Sample:
+    """Return a sample that was written down as JSON."""
+    processes = {name: Footprint(**values) for name, values in made["processes"].items()}
+    return Sample(made["at_s"], processes, made["depths"])
 
 
 def _warm(samples: Sequence[Sample]) -> Sequence[Sample]:
