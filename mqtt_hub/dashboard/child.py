@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from contextlib import suppress
 
+from mqtt_hub.broker.memory import WITHOUT_THREAD_CACHES
 from mqtt_hub.home import Home
 
 __all__ = ["keep_dashboard"]
@@ -31,6 +33,7 @@ async def keep_dashboard(home: Home, host: str, port: int) -> None:
             sys.executable, "-m", "mqtt_hub", "dashboard", "--home", str(home.path), "--host", host,
             "--port", str(port), "--with-parent", "--log-file", str(home.path / "dashboard.log"),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env=WITHOUT_THREAD_CACHES | os.environ,
         )  # fmt: skip
         try:
             line, errors = await _listen(process)
