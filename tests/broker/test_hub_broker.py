@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -535,3 +537,24 @@ def test_a_consumer_that_raises_ends_the_connection_and_nothing_else(caplog: pyt
             assert bad.is_closed()
         good.publish("good")
     assert "the consumer's own fault" in caplog.text
+
+
+def test_where_somebody_always_comes_and_goes_garbage_is_collected_all_the_same(open_hub: Running) -> None:
+    """A crowd that settles is cleared away after; one that never does, every minute."""
+
+    class Ring:
+        """Refers to itself: no count of references frees it."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    gc.disable()
+    try:
+        left = weakref.ref(Ring())
+        for number in range(6):
+            assert left() is not None
+            with connected(open_hub.port, f"c{number}"):
+                open_hub.call(open_hub.broker._keep_house)
+        assert left() is None
+    finally:
+        gc.enable()

@@ -70,7 +70,7 @@ def test_of_a_few_points_nothing_is_said(trend: Any) -> None:
 def test_in_its_shortest_form_it_loses_nothing_and_says_that_it_was_too_short(tmp_path: Path) -> None:
     done = subprocess.run(
         [
-            sys.executable, SCRIPTS / "soak.py", "--minutes", "0.4", "--trainers", "2",
+            sys.executable, SCRIPTS / "soak.py", "--minutes", "0.2", "--trainers", "2",
             "--json", tmp_path / "soak.json", "--plot", tmp_path / "soak.svg",
         ],
         capture_output=True, text=True, timeout=150, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -78,9 +78,9 @@ def test_in_its_shortest_form_it_loses_nothing_and_says_that_it_was_too_short(tm
     assert done.returncode == 3, done.stdout + done.stderr
     report = json.loads((tmp_path / "soak.json").read_text())
     assert (report["lost"], report["doubled"], report["verify"], report["verdict"]) == (0, 0, "ok", "unclear")
-    assert report["accepted"] == report["archived"] > 50
+    assert report["accepted"] == report["archived"] > 20
     assert {"hub", "hub, dashboard", "Load_1", "AI_Node_1", "Validator_1"} <= {
         line["process"] for line in report["processes"]
     }
-    assert report["happened"]["connections cut"] == 1
+    assert report["happened"]["looks at the dashboard"] >= 1
     assert (tmp_path / "soak.svg").read_text().count("<polyline") > 10
