@@ -11,18 +11,19 @@ The hidden part is not here: trainers never get it.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from mqtt_hub.protocol.bodies import SOURCE_CHARACTERS_MAX, Claim
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
 from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.kind import Kind
 from trainers.arenas.registry import kind_of
-from trainers.policy import Component, canonical, component_id
+from trainers.policy import Component, canonical, component_id, parse
 from trainers.search.final import Choice, choose
-from trainers.search.island import Evaluate, Island, forget_oldest
+from trainers.search.island import Evaluate, Island
+from trainers.search.memory import Measured, forget_oldest
 from trainers.search.objective import Objective
 from trainers.search.patterns import Pattern, ablate
 from trainers.search.population import Fitness, Individual
@@ -32,7 +33,7 @@ from trainers.workloads.format import Workload
 __all__ = ["Meter", "Study"]
 
 FINALISTS = 10
-REMEMBERED_MAX = 1_000  # results of the final measures, which the same finalists meet round after round
+REMEMBERED_MAX = 256  # results of each final measure: finalists, seeds, rivals and a few ablations
 WAITING_MAX = 32  # programs of peers, the oldest is dropped: better ones follow
 ADOPTED_A_ROUND_MAX = 8
 ABLATION_EVALUATIONS_MAX = 24
@@ -109,7 +110,7 @@ class Study:
         parts = on(workload), workload, on(hard) if hard else None
         self.island = Island(self.kind.form, seeds, self._counted(climb(*parts)), rng, probe=probe(gauge, workload))
         self._measures = {
-            name: (weight, lru_cache(REMEMBERED_MAX)(self._counted(evaluate)))
+            name: (weight, Measured(self._counted(evaluate), REMEMBERED_MAX))
             for name, (weight, evaluate) in measures(*parts).items()
         }
         self._whole = self._measures["whole"][1]
@@ -121,6 +122,7 @@ class Study:
         self.submitted = ""
         self.submitted_mean = 0.0
         self.chosen_at = 0  # evaluations of the island at the last choice
+        self.heard = 0  # programs and patterns that peers sent, whatever became of them
 
     @property
     def best_score(self) -> float:
@@ -129,6 +131,7 @@ class Study:
 
     def offer(self, component: Component, authors: Iterable[str], score: float) -> None:
         """Keep a peer's program for the next round."""
+        self.heard += 1
         self._waiting.append(Import(component, frozenset(authors), score))
         if len(self._waiting) > WAITING_MAX:
             del self._waiting[0]
@@ -140,6 +143,7 @@ class Study:
         """
         if pattern.id in self.shared:
             return
+        self.heard += 1
         self.island.adopt_pattern(pattern)
         if author:
             self._note_authors(pattern.id, frozenset((author,)))
@@ -186,7 +190,8 @@ class Study:
         if best is None:
             return []
         found = ablate(best, self._whole, evaluations_max=ABLATION_EVALUATIONS_MAX, rng=self._rng)
-        return [pattern for pattern in found if pattern.id not in self.shared][:PATTERNS_MAX]
+        own = [pattern for pattern in found if pattern.id not in self.shared][:PATTERNS_MAX]
+        return [replace(pattern, uses=self.island.uses[pattern.id]) for pattern in own]
 
     def claim(self, component: Component) -> Claim | None:
         """Return the raw counters on the whole train part; None when it does not run to its end."""
@@ -202,6 +207,36 @@ class Study:
         if individual.id in self._authors:
             return tuple(sorted(self._authors[individual.id]))[:AUTHORS_MAX]  # a peer's program as it came
         return tuple(sorted([me, *sorted(names - {me})[: AUTHORS_MAX - 1]]))
+
+    def state(self) -> dict[str, Any]:
+        """Return all that its further search depends on, but what its island knows, as JSON takes it."""
+        return {
+            "island": self.island.state(),
+            "measured": {name: measured.state() for name, (_weight, measured) in self._measures.items()},
+            "waiting": [[canonical(one.component), sorted(one.authors), one.score] for one in self._waiting],
+            "authors": {name: sorted(authors) for name, authors in self._authors.items()},
+            "shared": sorted(self.shared),
+            "shared_score": self.shared_score,
+            "submitted": self.submitted,
+            "submitted_mean": self.submitted_mean,
+            "chosen_at": self.chosen_at,
+            "heard": self.heard,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on where a study of the same workload, from the same seeds, stood when it told its `state`."""
+        self.island.resume(state["island"])
+        for name, (_weight, measured) in self._measures.items():
+            measured.resume(state["measured"][name])
+        form = self.kind.form
+        self._waiting = [
+            Import(parse(source, form), frozenset(authors), score) for source, authors, score in state["waiting"]
+        ]
+        self._authors = {name: frozenset(authors) for name, authors in state["authors"].items()}
+        self.shared = set(state["shared"])
+        self.shared_score = state["shared_score"]
+        self.submitted, self.submitted_mean = state["submitted"], state["submitted_mean"]
+        self.chosen_at, self.heard = state["chosen_at"], state["heard"]
 
     def _counted(self, evaluate: Evaluate) -> Evaluate:
         def counted(component: Component) -> Fitness | None:

@@ -19,9 +19,10 @@ from trainers.arenas.classics import classics
 from trainers.cli import main
 from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
 from trainers.experiment.fleet import ROUND_EVALUATIONS, Outcome, run
+from trainers.experiment.member import ANSWER, FUNCTION, PATTERN, PROGRAM
 from trainers.experiment.memory import RememberingEvaluators
 from trainers.experiment.settings import LATE_SHARE, Pair, Setting, plans
-from trainers.experiment.sharing import Cell, Design, Record, _cell, effects, records, worths
+from trainers.experiment.sharing import Cell, Design, Record, _cell, effects, imports, records, worths
 from trainers.experiment.statistics import effect
 from trainers.experiment.text import as_json, as_text
 
@@ -42,7 +43,7 @@ DESIGN = Design(PAIRS, evaluations=EVALUATIONS, nodes=3, seeds=1)
 def found() -> list[Record]:
     """Return all arms around the first workload, in two settings."""
     design = replace(DESIGN, leave_one_out=True)
-    return [record for setting in (Setting.CLASSICS, Setting.LATE) for record in _cell(Cell(design, setting, 0, 1))]
+    return _cell(Cell(DESIGN, Setting.CLASSICS, 0, 1)) + _cell(Cell(design, Setting.LATE, 0, 1))
 
 
 def by_arm(found: list[Record], setting: Setting) -> dict[str, list[Outcome]]:
@@ -63,18 +64,52 @@ def test_every_arm_spends_the_same_budget(found: list[Record]) -> None:
                 assert budget <= outcome.evaluations <= budget + 24 or not outcome.counted, (arm, outcome)
 
 
+KIND_OF_GIFT = {
+    "patterns": PATTERN, "functions": FUNCTION, "programs": PROGRAM, "requests": ANSWER, SHUFFLED: PROGRAM,
+}  # fmt: skip
+
+
+def test_each_arm_imports_its_own_kind_of_gift_and_no_other(found: list[Record]) -> None:
+    for setting in (Setting.CLASSICS, Setting.LATE):
+        for arm, gift in KIND_OF_GIFT.items():
+            adopted = imports(found, setting, arm)["adopted"]
+            assert {name for name, count in adopted.items() if count} <= {gift}, (setting, arm)
+            assert adopted.get(gift) or arm == "requests", (setting, arm)  # nobody has to be stuck
+        assert imports(found, setting, CONTROL) == {"adopted": {}, "used": {}, "chosen": {}}
+
+
+def test_a_newcomer_really_uses_what_each_arm_gives_it() -> None:
+    design = replace(DESIGN, evaluations=400, nodes=2)
+    late = [record for seed in (1, 2) for record in _cell(Cell(design, Setting.LATE, 0, seed))]
+    for arm, gift in KIND_OF_GIFT.items():
+        told = imports(late, Setting.LATE, arm)
+        assert told["adopted"].get(gift, 0) > 0, arm
+        # What strangers found for another workload need not be of use here.
+        assert told["used"].get(gift, 0) > 0 or arm == SHUFFLED, arm
+        assert told["chosen"].get(gift, 0) > 0 or arm == SHUFFLED, arm
+    assert set(imports(late, Setting.LATE, "all")["adopted"]) >= {PROGRAM, PATTERN}
+
+
+def test_who_was_early_is_the_same_for_every_arm_and_is_asked_anew_in_each(found: list[Record]) -> None:
+    early = [record for record in found if record.setting is Setting.LATE]
+    searched = {tuple(one.component for one in record.outcomes[:2]) for record in early if record.arm != "all"}
+    helped = [sum(one.helped for one in record.outcomes) for record in early if record.arm == CONTROL]
+    assert len(searched - {tuple(one.component for one in early[0].outcomes[:2])}) <= 1  # whoever helped, went on
+    assert helped == [0]
+
+
 def test_without_sharing_nothing_is_adopted_and_with_it_something_is(found: list[Record]) -> None:
     arms = by_arm(found, Setting.CLASSICS)
     assert set(arms) == set(ARMS)
-    assert sum(outcome.adopted for outcome in arms[CONTROL]) == 0
+    assert not any(outcome.adopted for outcome in arms[CONTROL])
     for arm in ("patterns", "functions", "programs", "all", SHUFFLED):
-        assert sum(outcome.adopted for outcome in arms[arm]) > 0, arm
+        assert sum(sum(outcome.adopted.values()) for outcome in arms[arm]) > 0, arm
 
 
 def test_what_is_imported_is_really_used(found: list[Record]) -> None:
     used = Counter[str]()
     for record in found:
-        used[record.arm] += sum(outcome.imported for outcome in record.outcomes)
+        used[record.arm] += sum(sum(outcome.used.values()) for outcome in record.outcomes)
     assert used[CONTROL] == 0
     assert used["programs"] > 0
     assert used["all"] > 0
@@ -92,18 +127,12 @@ def test_requests_are_really_answered() -> None:
 def test_only_the_newcomer_counts_when_one_is_late(found: list[Record]) -> None:
     for arm, outcomes in by_arm(found, Setting.LATE).items():
         assert [outcome.counted for outcome in outcomes] == [False, False, True], arm
-    alone = by_arm(found, Setting.LATE)
-    # The others' search does not depend on the arm, so nothing but the gifts differs.
-    assert {tuple(one.component for one in outcomes[:2]) for outcomes in alone.values()} == {
-        tuple(one.component for one in alone[CONTROL][:2])
-    }
 
 
 def test_a_silent_node_gives_nothing(found: list[Record]) -> None:
     silenced = {record.silent for record in found if record.silent}
-    assert silenced == {"node_1", "node_2", "node_3"}
-    assert set(worths(found, Setting.CLASSICS)) == silenced
-    assert set(worths(found, Setting.LATE)) == {"node_1", "node_2"}
+    assert silenced == {"node_1", "node_2"}
+    assert set(worths(found, Setting.LATE)) == silenced
 
 
 def test_the_same_design_gives_the_same_records_however_many_processes_there_are() -> None:

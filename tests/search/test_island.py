@@ -228,7 +228,7 @@ def test_known_sources_and_behaviours_are_bounded(classics: Mapping[str, Compone
     here.run(60)
     assert len(here.known) == 30
     assert here.probes > 40
-    assert len(here._behaviours) == 30
+    assert len(here.behaviours) == 30
 
 
 def test_an_island_without_seeds_is_refused(answers: Evaluate) -> None:

@@ -10,7 +10,8 @@ all       programs, functions, patterns and requests
 shuffled  as many programs, but of strangers who search for another workload: is it what is given, or that it is?
 ========  ===================================================================================================
 
-An item is given once. Whatever is taken is evaluated here first, and paid for by the taker.
+Programs and patterns are given once; functions again in whatever is the taker's best by then. Whatever is taken is
+evaluated here first, and paid for by the taker; who has no budget left is given nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from trainers.experiment.member import Member
+from trainers.experiment.member import ANSWER, Member
 from trainers.policy.source import component_id
 from trainers.policy.tree import Component
 
@@ -38,20 +39,37 @@ class Table:
     silent: str = ""  # a node whose gifts are left out, to see what they are worth
     given: set[tuple[str, str, str]] = field(default_factory=set)  # what, giver, component
 
-    def gifts(self, what: str, givers: Sequence[Member]) -> Iterator[tuple[Member, Component]]:
-        """Yield each giver's best program, unless it was given as ``what`` before."""
-        for giver in givers:
+    def givers(self, members: Sequence[Member]) -> Iterator[tuple[Member, Component]]:
+        """Yield who is not silent, has something, and has somebody to give it to; and its best program."""
+        for giver in members:
             best = giver.best
-            if best is None or giver.plan.node == self.silent:
-                continue
+            if best is not None and giver.plan.node != self.silent and self.takers(giver):
+                yield giver, best
+
+    def gifts(self, what: str, members: Sequence[Member]) -> Iterator[tuple[Member, Component]]:
+        """Yield each giver's best program, unless it was given as ``what`` before."""
+        for giver, best in self.givers(members):
             key = (what, giver.plan.node, component_id(best))
             if key not in self.given:
                 self.given.add(key)
                 yield giver, best
 
-    def others(self, giver: Member) -> list[Member]:
-        """Return who may take from a giver: everybody else whose kind it is."""
-        return [member for member in self.members if member is not giver and member.kind is giver.kind]
+    def takers(self, giver: Member) -> list[Member]:
+        """Return who may take from a giver: everybody else whose kind it is and who can pay."""
+        return [
+            member
+            for member in self.members
+            if member.plan.node != giver.plan.node and member.kind is giver.kind and member.left
+        ]
+
+    def helpers(self, requester: Member, stuck: Sequence[Member]) -> list[Member]:
+        """Return who can help: everybody else whose kind it is, who has something to spare and is not stuck."""
+        return [
+            member
+            for member in self.members
+            if member.kind is requester.kind and member.spare and member not in stuck
+            and member.plan.node not in (requester.plan.node, self.silent)
+        ]  # fmt: skip
 
 
 Exchange: TypeAlias = Callable[[Table], None]
@@ -63,43 +81,37 @@ def _isolated(_table: Table) -> None:
 
 def _programs(table: Table) -> None:
     for giver, best in list(table.gifts("program", table.members)):
-        for member in table.others(giver):
+        for member in table.takers(giver):
             member.take_programs([best])
 
 
 def _functions(table: Table) -> None:
-    for giver, best in list(table.gifts("functions", table.members)):
-        for member in table.others(giver):
-            member.take_functions(best)
+    for giver, best in list(table.givers(table.members)):
+        for member in table.takers(giver):
+            member.take_function(best)
 
 
 def _patterns(table: Table) -> None:
     for giver, _best in list(table.gifts("patterns", table.members)):
         mined = giver.patterns()
-        for member in table.others(giver):
+        for member in table.takers(giver):
             member.take_patterns(mined, giver.plan.node)
 
 
 def _requests(table: Table) -> None:
-    """Ask whoever has most budget left of those who are not stuck themselves."""
+    """Ask whoever has most to spare of those who are not stuck themselves, and of them who has helped least."""
     stuck = [member for member in table.members if member.left and member.stuck()]
     for requester in stuck:
-        free = [
-            member
-            for member in table.others(requester)
-            if member.left and member not in stuck and member.plan.node != table.silent
-        ]
-        if free:
-            found = max(free, key=lambda member: (member.left, -member.helped)).help(requester)
-            requester.take_programs([found] if found else [])
+        helpers = table.helpers(requester, stuck)
+        if helpers:
+            found = max(helpers, key=lambda member: (member.spare, -member.helped)).help(requester)
+            requester.take_programs([found] if found else [], ANSWER)
 
 
 def _shuffled(table: Table) -> None:
-    strangers = list(table.gifts("program", table.strangers))
-    for giver, best in strangers:
-        for member in table.members:
-            if member.plan.node != giver.plan.node:
-                member.take_programs([best])
+    for giver, best in list(table.gifts("program", table.strangers)):
+        for member in table.takers(giver):
+            member.take_programs([best])
 
 
 def _all(table: Table) -> None:

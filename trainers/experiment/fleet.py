@@ -3,28 +3,30 @@
 ::
 
     round: every node searches ─▶ exchange(table) ─▶ … until all budgets are spent ─▶ choose ─▶ hidden score
-    late:  the others' rounds by themselves ─▶ the newcomer is given everything ─▶ its own rounds
+    late:  the others' rounds by themselves ─▶ snapshots, the same for every arm ─┐
+           the newcomer measures its own starts ─▶ exchange ─▶ a quarter of its budget ─▶ exchange ─▶ …
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from trainers.arenas.evaluators import Evaluators
 from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED, Table
-from trainers.experiment.member import Member, hidden_score
+from trainers.experiment.member import Member, Snapshot, hidden_score
 from trainers.experiment.settings import Pair, Plan
 from trainers.policy.source import component_id
 
-__all__ = ["Outcome", "run", "searched"]
+__all__ = ["Outcome", "run", "run_late", "searched"]
 
 ROUND_EVALUATIONS = 50
+LATE_ROUNDS = 4  # a newcomer's budget is small: it is given something as often as that
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one node came to."""
+    """What one node came to; gifts are counted by their kind."""
 
     node: str
     workload: str
@@ -33,8 +35,9 @@ class Outcome:
     evidence: float  # mean of the measures its choice was made by, on the train part
     component: str
     evaluations: int
-    adopted: int
-    imported: int  # improvements whose program goes back to something imported
+    adopted: Mapping[str, int]  # evaluated here, or there to be grafted
+    used: Mapping[str, int]  # improvements whose program goes back to one
+    chosen: tuple[str, ...]  # that the final choice goes back to
     helped: int
 
 
@@ -46,44 +49,54 @@ def run(
     seed: int,
     elsewhere: Pair | None = None,
     silent: str = "",
-    early: Sequence[Member] = (),
 ) -> list[Outcome]:
-    """Return the outcome of every node; ``elsewhere`` is the strangers' workload in the arm ``shuffled``.
-
-    ``early`` are the nodes that `searched` before the late ones come: what they found is the same for every arm.
-    """
-    members = [*early, *(Member(plan, evaluators, seed) for plan in plans if plan.late or not early)]
+    """Return the outcome of every node; ``elsewhere`` is the strangers' workload in the arm ``shuffled``."""
+    members = [Member(plan, evaluators, seed) for plan in plans]
     strangers: list[Member] = []
     if arm == SHUFFLED and elsewhere is not None:
-        strangers = [Member(replace(plan, pair=elsewhere), evaluators, seed) for plan in plans if not plan.late]
-    table = Table(members, strangers, silent)
-    if early:
-        _rounds(strangers, CONTROL, Table(strangers))
-        ARMS[arm](table)
-        _rounds([member for member in members if member.plan.late], arm, table)
-    else:
-        _rounds(members, arm, table, strangers)
+        strangers = [Member(replace(plan, pair=elsewhere), evaluators, seed) for plan in plans]
+    _rounds([*members, *strangers], arm, Table(members, strangers, silent), ROUND_EVALUATIONS)
     return [_outcome(member, evaluators) for member in members]
 
 
-def searched(plans: Sequence[Plan], evaluators: Evaluators, *, seed: int) -> list[Member]:
+def run_late(
+    arm: str,
+    plan: Plan,
+    evaluators: Evaluators,
+    *,
+    seed: int,
+    early: Sequence[Snapshot],
+    strangers: Sequence[Snapshot] = (),
+    silent: str = "",
+) -> list[Outcome]:
+    """Return the outcome of a newcomer, and of those who were there ``early``; nobody else searches any more."""
+    there = [Member.resumed(snapshot, evaluators) for snapshot in early]
+    others = [Member.resumed(snapshot, evaluators) for snapshot in strangers] if arm == SHUFFLED else []
+    newcomer = Member(plan, evaluators, seed)
+    newcomer.search(len(plan.seeds))  # before it has something of its own, nothing can be put into it
+    table = Table([*there, newcomer], others, silent)
+    ARMS[arm](table)
+    _rounds([newcomer], arm, table, max(1, plan.evaluations // LATE_ROUNDS))
+    return [_outcome(member, evaluators) for member in (*there, newcomer)]
+
+
+def searched(plans: Sequence[Plan], evaluators: Evaluators, *, seed: int) -> tuple[Snapshot, ...]:
     """Return the nodes that are there before the late ones, with their budgets spent, each by itself."""
     members = [Member(plan, evaluators, seed) for plan in plans if not plan.late]
-    _rounds(members, CONTROL, Table(members))
-    return members
+    _rounds(members, CONTROL, Table(members), ROUND_EVALUATIONS)
+    return tuple(member.snapshot() for member in members)
 
 
-def _rounds(searching: Sequence[Member], arm: str, table: Table, strangers: Sequence[Member] = ()) -> None:
+def _rounds(searching: Sequence[Member], arm: str, table: Table, evaluations: int) -> None:
     while any(member.left for member in searching):
-        for member in (*searching, *strangers):
-            member.search(ROUND_EVALUATIONS)
+        for member in searching:
+            member.search(evaluations)
         ARMS[arm](table)
 
 
 def _outcome(member: Member, evaluators: Evaluators) -> Outcome:
     spent = member.meter.evaluations
     choice = member.choose()
-    island = member.study.island
     return Outcome(
         node=member.plan.node,
         workload=member.plan.pair.train.name,
@@ -92,7 +105,8 @@ def _outcome(member: Member, evaluators: Evaluators) -> Outcome:
         evidence=choice.mean if choice else -1.0,
         component=component_id(choice.component) if choice else "",
         evaluations=spent,
-        adopted=member.adopted,
-        imported=sum(island.uses.values()),
+        adopted=dict(member.adopted),
+        used=dict(member.used()),
+        chosen=member.gifts_in(choice) if choice else (),
         helped=member.helped,
     )

@@ -4,7 +4,8 @@
 same       all nodes on one workload, from the same classics; only their random numbers differ
 classics   all nodes on one workload, each from classics of its own
 workloads  each node on a workload of its own, from the same classics
-late       all but one have searched on one workload; the newcomer has an eighth of their budget, and alone counts
+late       all but one have searched on one workload; the newcomer has an eighth of their budget, and alone counts;
+           as much as that each of the others holds back to help it if it asks
 =========  ==================================================================================================
 """
 
@@ -49,6 +50,7 @@ class Plan:
     seeds: tuple[str, ...]  # names of classics
     evaluations: int
     late: bool = False  # starts when the others are done
+    reserve: int = 0  # evaluations beyond the budget, for helping and nothing else
     counted: bool = True
 
 
@@ -79,6 +81,7 @@ def plans(
                 seeds=own[index] if setting is Setting.CLASSICS else common,
                 evaluations=evaluations // LATE_SHARE if late else evaluations,
                 late=late,
+                reserve=evaluations // LATE_SHARE if setting is Setting.LATE and not late else 0,
                 counted=late or setting is not Setting.LATE,
             )
         )

@@ -4,25 +4,33 @@
 
     cells (setting, workload, seed) ──▶ worker processes: all arms of a cell ──▶ Records ──▶ effects by arm
 
-A cell's arms share what they ran (`memory`), so a program that several arms come to is evaluated once. Cells are
-independent, so the number of processes changes nothing but the time.
+A cell's arms share what they ran (`memory`), so a program that several arms come to is evaluated once; in `late`
+the strangers of one cell are those who were early in the next. Each cell follows from its own seed, so the number
+of processes changes nothing but the time.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from trainers.arenas.classics import classics
+from trainers.arenas.evaluators import Evaluators
 from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
-from trainers.experiment.fleet import Outcome, run, searched
+from trainers.experiment.fleet import Outcome, run, run_late, searched
+from trainers.experiment.member import Snapshot
 from trainers.experiment.memory import RememberingEvaluators
-from trainers.experiment.settings import Pair, Setting, plans
+from trainers.experiment.settings import Pair, Plan, Setting, plans
 from trainers.experiment.statistics import Effect, effect
 
-__all__ = ["Cell", "Design", "Record", "effects", "records", "scores", "worths"]
+__all__ = ["Cell", "Design", "Record", "effects", "imports", "records", "scores", "worths"]
+
+SEARCHED_MAX = 32  # fleets that this process remembers, more than a kind has workloads; a megabyte each
+_searched: OrderedDict[tuple[Any, ...], tuple[Snapshot, ...]] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,18 @@ def effects(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
     return result
 
 
+def imports(found: Sequence[Record], setting: Setting, arm: str) -> dict[str, dict[str, int]]:
+    """Return, by kind of gift, over the nodes that count: how many were adopted, used in new bests, finally chosen."""
+    counts = {"adopted": Counter[str](), "used": Counter[str](), "chosen": Counter[str]()}
+    for _of, record in _by_cell(found, setting, arm):
+        for outcome in record.outcomes:
+            if outcome.counted:
+                counts["adopted"].update(outcome.adopted)
+                counts["used"].update(outcome.used)
+                counts["chosen"].update(outcome.chosen)
+    return {what: dict(counted) for what, counted in counts.items()}
+
+
 def worths(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
     """Return what each node's gifts are worth to the others: hidden scores with them less without (leave one out)."""
     whole = dict(_by_cell(found, setting, "all"))
@@ -143,23 +163,42 @@ def _by_cell(found: Sequence[Record], setting: Setting, arm: str) -> Iterator[tu
 
 
 def _cell(cell: Cell) -> list[Record]:
-    design, pair = cell.design, cell.design.pairs[cell.at]
-    members = plans(
-        cell.setting, design.pairs, cell.at, tuple(classics(pair.train.kind)),
-        nodes=design.nodes, evaluations=design.evaluations, seed=cell.seed,
-    )  # fmt: skip
-    wanted = [(arm, "") for arm in design.arms if arm != SHUFFLED or cell.elsewhere is not None]
-    if design.leave_one_out and "all" in design.arms:
-        givers = [plan.node for plan in members if not (cell.setting is Setting.LATE and plan.late)]
-        wanted += [("all", node) for node in givers]
+    nodes = _plans(cell, cell.at)
+    wanted = [(arm, "") for arm in cell.design.arms if arm != SHUFFLED or cell.elsewhere is not None]
+    if cell.design.leave_one_out and "all" in cell.design.arms:
+        wanted += [("all", plan.node) for plan in nodes if not plan.late]
+    name = nodes[0].pair.train.name
     with RememberingEvaluators() as evaluators:
-        early = searched(members, evaluators, seed=cell.seed) if cell.setting is Setting.LATE else []
-        return [
-            Record(
-                cell.setting, pair.train.name, cell.seed, arm, silent,
-                tuple(
- run(arm, members, evaluators, seed=cell.seed, elsewhere=cell.elsewhere, silent=silent, early=early)
-),
-            )
-            for arm, silent in wanted
-        ]  # fmt: skip
+        early = _early(cell, cell.at, evaluators) if cell.setting is Setting.LATE else ()
+        elsewhere = (cell.at + 1) % len(cell.design.pairs)
+        strangers = _early(cell, elsewhere, evaluators) if early and (SHUFFLED, "") in wanted else ()
+        found = []
+        for arm, silent in wanted:
+            if cell.setting is Setting.LATE:
+                outcomes = run_late(
+                    arm, nodes[-1], evaluators, seed=cell.seed, early=early, strangers=strangers, silent=silent
+                )
+            else:
+                outcomes = run(arm, nodes, evaluators, seed=cell.seed, elsewhere=cell.elsewhere, silent=silent)
+            found.append(Record(cell.setting, name, cell.seed, arm, silent, tuple(outcomes)))
+        return found
+
+
+def _plans(cell: Cell, at: int) -> list[Plan]:
+    """Return the nodes of a cell, or of the one around another workload."""
+    design = cell.design
+    names = tuple(classics(design.pairs[at].train.kind))
+    return plans(
+        cell.setting, design.pairs, at, names, nodes=design.nodes, evaluations=design.evaluations, seed=cell.seed
+    )
+
+
+def _early(cell: Cell, at: int, evaluators: Evaluators) -> tuple[Snapshot, ...]:
+    """Return who was early around a workload, kept for the next cell, whose strangers or early ones they are."""
+    nodes = tuple(plan for plan in _plans(cell, at) if not plan.late)
+    key = (cell.seed, nodes[0].pair.train.id, *((plan.seeds, plan.evaluations) for plan in nodes))
+    if key not in _searched:
+        _searched[key] = searched(nodes, evaluators, seed=cell.seed)
+        if len(_searched) > SEARCHED_MAX:
+            _searched.popitem(last=False)
+    return _searched[key]

@@ -9,7 +9,7 @@ from typing import Any
 
 from trainers.experiment.arms import CONTROL
 from trainers.experiment.settings import Setting
-from trainers.experiment.sharing import Design, Record, effects, scores, worths
+from trainers.experiment.sharing import Design, Record, effects, imports, scores, worths
 from trainers.experiment.statistics import Effect
 
 __all__ = ["as_json", "as_text"]
@@ -25,13 +25,16 @@ def as_text(design: Design, found: Sequence[Record]) -> str:
             f"  {CONTROL:<10} {fmean(alone):6.3f}  of the gap closed on hidden parts",
         ]
         for arm, added in effects(found, setting).items():
-            lines.append(f"  {arm:<10} {fmean(scores(found, setting, arm)):6.3f}  {_effect(added)}")
+            used = sum(imports(found, setting, arm)["used"].values())
+            lines.append(
+                f"  {arm:<10} {fmean(scores(found, setting, arm)):6.3f}  {_effect(added)}  used {used:,} times"
+            )
         lines += [f"  {node}'s gifts    {_effect(worth)}" for node, worth in worths(found, setting).items()]
         blocks.append("\n".join(lines))
     blocks.append(
         f"{design.nodes} nodes, {design.evaluations} evaluations each, {design.seeds} seeds,"
         f" {len(design.pairs)} workloads. In brackets: 95 % over seeds, for these workloads; then over workloads too.\n"
-        "+ or -: zero lies outside of the first."
+        "+ or -: zero lies outside of the first. Used: new bests that go back to something imported."
     )
     return "\n\n".join(blocks)
 
@@ -49,6 +52,9 @@ def as_json(design: Design, found: Sequence[Record]) -> dict[str, Any]:
         "effects": {
             str(setting): {arm: asdict(added) for arm, added in effects(found, setting).items()}
             for setting in design.settings
+        },
+        "imports": {
+            str(setting): {arm: imports(found, setting, arm) for arm in design.arms} for setting in design.settings
         },
         "gifts": {
             str(setting): {node: asdict(worth) for node, worth in worths(found, setting).items()}

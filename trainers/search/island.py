@@ -23,8 +23,10 @@ from trainers.policy.kind import Form
 from trainers.policy.parse import complete, parse_expression
 from trainers.policy.source import component_id
 from trainers.policy.tree import Component, size
+from trainers.search.memory import Known, forget_oldest
 from trainers.search.patterns import Pattern, graft
 from trainers.search.population import Fitness, Individual, Population
+from trainers.search.state import individual_of, individual_state, pattern_of, pattern_state, resume_rng, rng_state
 from trainers.search.variation import crossover, mutate
 
 __all__ = ["Ancestor", "Island", "Settings", "forget_oldest"]
@@ -44,7 +46,7 @@ class Settings:
     graft_share: float = 0.1  # where there are patterns
     changes_mean: float = 1.6
     patterns_max: int = 64  # the oldest is forgotten first
-    known_max: int = 100_000  # sources and ancestors remembered, and behaviours
+    known_max: int = 100_000  # sources, and behaviours on the probe, remembered
     tries_max: int = 100  # variants of known source before a step evaluates one again
     probes_max: int = 8  # variants of known behaviour, where there is a probe, before a step evaluates one again
 
@@ -87,13 +89,13 @@ class Island:
         self.seeds: list[Individual] = []  # those evaluated so far
         self.evaluations = 0
         self.since_improvement = 0  # evaluations since `best` changed
-        self.known: dict[str, Ancestor] = {}  # by component id, oldest first
+        self.known = Known[str, Ancestor](self.settings.known_max)  # by component id
+        self.behaviours = Known[int, None](self.settings.known_max)  # digests on the probe
         self.uses: Counter[str] = Counter()  # imported id: new bests that go back to it
         self.gains: dict[str, float] = {}  # imported id: score that those new bests added
         self.probes = 0  # programs run on a few rows to tell whether they behave as one that is known
         self._evaluate = evaluate
         self._probe = probe
-        self._behaviours: dict[int, None] = {}  # oldest first
         self._rng = rng
         self._start = tuple(seeds)
         self._waiting = deque(seeds)
@@ -152,6 +154,41 @@ class Island:
                 pending.extend(self.known[here].parents)
         return list(found)
 
+    def state(self) -> dict[str, Any]:
+        """Return all that its further search depends on, but what is `known`, as JSON takes it."""
+        members = [*self.population, *self.seeds, *([self.best] if self.best else [])]
+        individuals = {id(member): member for member in members}  # a best may have left, a seed may be a member
+        places = {name: place for place, name in enumerate(individuals)}
+        return {
+            "individuals": [individual_state(individual) for individual in individuals.values()],
+            "population": [places[id(member)] for member in self.population],
+            "seeds": [places[id(member)] for member in self.seeds],
+            "best": places[id(self.best)] if self.best else None,
+            "waiting": len(self._waiting),
+            "evaluations": self.evaluations,
+            "since_improvement": self.since_improvement,
+            "probes": self.probes,
+            "uses": dict(self.uses),
+            "gains": dict(self.gains),
+            "patterns": [pattern_state(pattern) for pattern in self._patterns],
+            "rng": rng_state(self._rng),
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on where an island with the same seeds stood when it told its `state`; `known` is resumed by itself."""
+        parsimony = self.settings.parsimony
+        individuals = [individual_of(told, self.form, parsimony) for told in state["individuals"]]
+        self.population.members = [individuals[place] for place in state["population"]]
+        self.seeds = [individuals[place] for place in state["seeds"]]
+        self.best = None if state["best"] is None else individuals[state["best"]]
+        self._waiting = deque(self._start[len(self._start) - state["waiting"] :])
+        self.evaluations, self.since_improvement = state["evaluations"], state["since_improvement"]
+        self.probes = state["probes"]
+        self.uses, self.gains = Counter(state["uses"]), dict(state["gains"])
+        self._patterns.clear()
+        self._patterns.extend(pattern_of(told) for told in state["patterns"])
+        resume_rng(self._rng, state["rng"])
+
     def _next_seed(self) -> _Candidate | None:
         while self._waiting:
             seed = self._waiting.popleft()
@@ -175,10 +212,9 @@ class Island:
         """Run the probe; tell whether nothing has behaved like this. What fails is for the evaluation to say."""
         self.probes += 1
         digest = self._probe(component) if self._probe else None
-        new = digest is None or digest not in self._behaviours
+        new = digest is None or digest not in self.behaviours
         if digest is not None:
-            self._behaviours[digest] = None
-            forget_oldest(self._behaviours, self.settings.known_max)
+            self.behaviours.add(digest, None)
         return new
 
     def _variant(self) -> _Candidate:
@@ -215,7 +251,7 @@ class Island:
         fitness = self._evaluate(candidate.component)
         self.evaluations += 1
         self.since_improvement += 1
-        self._remember(name, Ancestor(candidate.origin, candidate.parents, fitness.score if fitness else None))
+        self.known.add(name, Ancestor(candidate.origin, candidate.parents, fitness.score if fitness else None))
         if fitness is None:
             return None
         nodes = size(candidate.component)
@@ -233,19 +269,9 @@ class Island:
         self.since_improvement = 0
         return individual
 
-    def _remember(self, name: str, ancestor: Ancestor) -> None:
-        self.known[name] = ancestor
-        forget_oldest(self.known, self.settings.known_max)
-
     def _credit(self, individual: Individual, gain: float) -> None:
         """Count a new best for every import that its functions go back to."""
         helped: Iterable[str] = set().union(*individual.credits.values())
         for imported in sorted(helped):
             self.uses[imported] += 1
             self.gains[imported] = self.gains.get(imported, 0.0) + gain
-
-
-def forget_oldest(memory: dict[Any, Any], most: int) -> None:
-    """Keep of a dictionary at most so many entries: those that came last."""
-    while len(memory) > most:
-        del memory[next(iter(memory))]
