@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -43,7 +44,9 @@ def experiment() -> None:
 @click.option(
     "--processes", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="processors", help="At a time."
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON there as well.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON there as well, after each seed."
+)
 @click.option("--json", "as_json_", is_flag=True, help="Print one JSON object.")
 def sharing(
     kind: str,
@@ -73,12 +76,14 @@ def sharing(
         seeds=seeds,
         leave_one_out=leave_one_out,
     )
+    found, of_a_seed = [], len(design.cells()) // seeds
     with click.progressbar(length=len(design.cells()), label="cells", file=sys.stderr) as bar:
-        found = records(design, processes=processes, done=lambda _at, _of: bar.update(1))
-    told = orjson.dumps(as_json(design, found), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
-    if output is not None:
-        _write(output, told)
-    click.echo(told if as_json_ else as_text(design, found))
+        for at, some in enumerate(records(design, processes=processes), 1):
+            found += some
+            bar.update(1)
+            if output is not None and at % of_a_seed == 0:  # an experiment that is ended early is an answer too
+                _write(output, orjson.dumps(as_json(replace(design, seeds=at // of_a_seed), found)))
+    click.echo(orjson.dumps(as_json(design, found)) if as_json_ else as_text(design, found))
 
 
 def _pairs(kind: str, names: str | None) -> tuple[Pair, ...]:

@@ -137,7 +137,7 @@ def test_a_silent_node_gives_nothing(found: list[Record]) -> None:
 
 def test_the_same_design_gives_the_same_records_however_many_processes_there_are() -> None:
     small = replace(DESIGN, nodes=2, evaluations=60, settings=(Setting.SAME,), arms=(CONTROL, "all"))
-    assert records(small, processes=1) == records(small, processes=2)
+    assert list(records(small, processes=1)) == list(records(small, processes=2))
 
 
 def test_settings_differ_in_what_they_say() -> None:
@@ -154,9 +154,20 @@ def test_the_table_and_the_json_tell_every_arm(found: list[Record]) -> None:
     text, told = as_text(design, found), orjson.loads(orjson.dumps(as_json(design, found)))
     for arm in ARMS:
         assert arm in text
-    assert set(told["effects"]["classics"]) == set(ARMS) - {CONTROL}
-    assert len(told["records"]) == len(found)
-    assert effects(found, Setting.CLASSICS)["all"].mean == pytest.approx(told["effects"]["classics"]["all"]["mean"])
+    classics_, late = told["settings"]["classics"], told["settings"]["late"]
+    assert set(classics_["effects"]) == set(ARMS) - {CONTROL}
+    assert set(classics_["scores"]) == set(classics_["imports"]) == set(ARMS)
+    assert set(late["scores_without"]) == {"node_1", "node_2"}
+    assert sum(record.hidden for record in found) == pytest.approx(
+        sum(
+            score
+            for setting in (classics_, late)
+            for by_workload in (*setting["scores"].values(), *setting["scores_without"].values())
+            for some in by_workload.values()
+            for score in some
+        )
+    )
+    assert effects(found, Setting.CLASSICS)["all"].mean == pytest.approx(classics_["effects"]["all"]["mean"])
 
 
 def test_a_round_is_short_enough_for_gifts_to_matter() -> None:
@@ -183,14 +194,14 @@ def test_a_clear_effect_is_told_from_chance_and_chance_is_not() -> None:
     assert effect(noise).seeds.beyond_zero() == ""
 
 
-def test_the_command_prints_a_table_and_keeps_every_record(tmp_path: Path) -> None:
+def test_the_command_prints_a_table_and_keeps_every_score(tmp_path: Path) -> None:
     output = tmp_path / "found.json"
     options = ["--setting", "late", "--arm", "programs", "--nodes", "2", "--evaluations", "100", "--seeds", "1"]
     options += ["--workloads", "git", "--processes", "1", "--output", str(output)]
     done = CliRunner().invoke(main, ["experiment", "sharing", *options])
     assert done.exit_code == 0, done.output
     assert "late: a newcomer" in done.output
-    assert [record["arm"] for record in orjson.loads(output.read_bytes())["records"]] == [CONTROL, "programs"]
+    assert list(orjson.loads(output.read_bytes())["settings"]["late"]["scores"]) == [CONTROL, "programs"]
 
 
 def test_a_workload_that_there_is_not_is_one_clear_line() -> None:

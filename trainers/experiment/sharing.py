@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -93,27 +93,22 @@ class Record:
         return max((outcome for outcome in self.outcomes if outcome.counted), key=lambda one: one.evidence).hidden
 
 
-def records(
-    design: Design, *, processes: int, done: Callable[[int, int], None] = lambda _at, _of: None
-) -> list[Record]:
-    """Run the experiment; ``done`` is told how many cells of how many are through. Order and content are the seed's."""
+def records(design: Design, *, processes: int) -> Iterator[list[Record]]:
+    """Run the experiment; yield each cell's records, seeds outermost. Order and content are the seed's."""
     cells = design.cells()
-    found: list[Record] = []
     if processes <= 1:
-        for at, cell in enumerate(cells, 1):
-            found += _cell(cell)
-            done(at, len(cells))
-        return found
+        yield from map(_cell, cells)
+        return
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for at, some in enumerate(pool.imap(_cell, cells), 1):
-            found += some
-            done(at, len(cells))
-    return found
+        yield from pool.imap(_cell, cells)
 
 
-def scores(found: Sequence[Record], setting: Setting, arm: str) -> list[float]:
-    """Return the hidden scores of an arm in a setting."""
-    return [record.hidden for record in found if (record.setting, record.arm, record.silent) == (setting, arm, "")]
+def scores(found: Sequence[Record], setting: Setting, arm: str, silent: str = "") -> dict[str, list[float]]:
+    """Return the hidden scores of an arm in a setting: by workload, one a seed."""
+    by_workload: dict[str, list[float]] = {}
+    for (workload, _seed), record in _by_cell(found, setting, arm, silent):
+        by_workload.setdefault(workload, []).append(record.hidden)
+    return by_workload
 
 
 def effects(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
@@ -156,9 +151,11 @@ def _of_others(record: Record, node: str) -> float:
     return fmean(outcome.hidden for outcome in record.outcomes if outcome.counted and outcome.node != node)
 
 
-def _by_cell(found: Sequence[Record], setting: Setting, arm: str) -> Iterator[tuple[tuple[str, int], Record]]:
+def _by_cell(
+    found: Sequence[Record], setting: Setting, arm: str, silent: str = ""
+) -> Iterator[tuple[tuple[str, int], Record]]:
     for record in found:
-        if (record.setting, record.arm, record.silent) == (setting, arm, ""):
+        if (record.setting, record.arm, record.silent) == (setting, arm, silent):
             yield (record.workload, record.seed), record
 
 

@@ -19,16 +19,13 @@ def as_text(design: Design, found: Sequence[Record]) -> str:
     """Return a table a setting: each arm's mean hidden score, and what it adds with two intervals."""
     blocks = []
     for setting in design.settings:
-        alone = scores(found, setting, CONTROL)
         lines = [
             f"{setting}: {_what(setting)}",
-            f"  {CONTROL:<10} {fmean(alone):6.3f}  of the gap closed on hidden parts",
+            f"  {CONTROL:<10} {_mean(found, setting, CONTROL):6.3f}  of the gap closed on hidden parts",
         ]
         for arm, added in effects(found, setting).items():
             used = sum(imports(found, setting, arm)["used"].values())
-            lines.append(
-                f"  {arm:<10} {fmean(scores(found, setting, arm)):6.3f}  {_effect(added)}  used {used:,} times"
-            )
+            lines.append(f"  {arm:<10} {_mean(found, setting, arm):6.3f}  {_effect(added)}  used {used:,} times")
         lines += [f"  {node}'s gifts    {_effect(worth)}" for node, worth in worths(found, setting).items()]
         blocks.append("\n".join(lines))
     blocks.append(
@@ -40,7 +37,7 @@ def as_text(design: Design, found: Sequence[Record]) -> str:
 
 
 def as_json(design: Design, found: Sequence[Record]) -> dict[str, Any]:
-    """Return everything: the design, every record, every effect."""
+    """Return the design, every score (by setting, arm and workload, one a seed) and all that follows from them."""
     return {
         "kind": design.pairs[0].train.kind,
         "workloads": [
@@ -49,19 +46,24 @@ def as_json(design: Design, found: Sequence[Record]) -> dict[str, Any]:
         "nodes": design.nodes,
         "evaluations": design.evaluations,
         "seeds": design.seeds,
-        "effects": {
-            str(setting): {arm: asdict(added) for arm, added in effects(found, setting).items()}
-            for setting in design.settings
-        },
-        "imports": {
-            str(setting): {arm: imports(found, setting, arm) for arm in design.arms} for setting in design.settings
-        },
-        "gifts": {
-            str(setting): {node: asdict(worth) for node, worth in worths(found, setting).items()}
-            for setting in design.settings
-        },
-        "records": [asdict(record) for record in found],
+        "settings": {str(setting): _setting(design, found, setting) for setting in design.settings},
     }
+
+
+def _setting(design: Design, found: Sequence[Record], setting: Setting) -> dict[str, Any]:
+    silenced = dict.fromkeys(record.silent for record in found if record.setting is setting and record.silent)
+    arms = [arm for arm in design.arms if scores(found, setting, arm)]
+    return {
+        "effects": {arm: asdict(added) for arm, added in effects(found, setting).items()},
+        "gifts": {node: asdict(worth) for node, worth in worths(found, setting).items()},
+        "imports": {arm: imports(found, setting, arm) for arm in arms},
+        "scores": {arm: scores(found, setting, arm) for arm in arms},
+        "scores_without": {node: scores(found, setting, "all", node) for node in silenced},
+    }
+
+
+def _mean(found: Sequence[Record], setting: Setting, arm: str) -> float:
+    return fmean(score for some in scores(found, setting, arm).values() for score in some)
 
 
 def _effect(added: Effect) -> str:
