@@ -16,10 +16,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mqtt_hub.protocol.bodies import CollaborationRequest, CollaborationResponse
 from mqtt_hub.protocol.codec import Message, stamp
 from mqtt_hub.protocol.table import MessageType
+from trainers.letters import Letter
 from trainers.node import Node
 from trainers.policy import Component, PolicyError, canonical, parse
 from trainers.study import Study
@@ -72,39 +74,55 @@ class Collaboration:
         """Whether an accepted request waits."""
         return bool(self._jobs)
 
-    def ask_if_stuck(self, study: Study) -> None:
-        """Ask the others when a study has gained little for long, and again when it has for twice as long."""
+    def ask_if_stuck(self, study: Study) -> list[Letter]:
+        """Return a request when a study has gained little for long, and again when it has for twice as long."""
         best, stretch = study.island.best, self._stretches.setdefault(study.workload.id, _Stretch())
         if best is None:
-            return
+            return []
         if best.score >= stretch.score + STUCK_GAIN_MIN:
             self._stretches[study.workload.id] = _Stretch(best.score, study.island.evaluations)
-            return
+            return []
         stuck = study.island.evaluations - stretch.began_at
         if stuck < stretch.ask_after:
-            return
+            return []
         stretch.ask_after = 2 * stuck
         self._requests += 1
         name = f"{self._node.settings.name}.{self._node.session}.{self._requests}"
         self._open[name] = study.workload.id
         if len(self._open) > OPEN_MAX:
             del self._open[next(iter(self._open))]
-        self._node.share(
-            MessageType.COLLABORATION_REQUEST,
-            CollaborationRequest(
-                kind=study.kind.name,
-                workload=study.workload.id,
-                source=canonical(best.component),
-                component=best.id,
-                score=best.score,
-                gap=1.0 - best.score,
-                wanted="program",
-                evaluations=ASKED_EVALUATIONS,
-            ),
-            correlation_id=name,
-            expires_at=stamp(time.time() + EXPIRY_S),
+        request = CollaborationRequest(
+            kind=study.kind.name,
+            workload=study.workload.id,
+            source=canonical(best.component),
+            component=best.id,
+            score=best.score,
+            gap=1.0 - best.score,
+            wanted="program",
+            evaluations=ASKED_EVALUATIONS,
         )
         self._node.log.info("%s: stuck at %.3f, asking for help", study.workload.name, best.score)
+        return [Letter(MessageType.COLLABORATION_REQUEST, request, name, stamp(time.time() + EXPIRY_S))]
+
+    def state(self) -> dict[str, Any]:
+        """Return what its further requests and answers depend on, as JSON takes it; accepted jobs expire instead."""
+        return {
+            # Before the first score nothing is enough to be a gain, which JSON has no number for.
+            "stretches": {
+                name: [one.score, one.began_at, one.ask_after]
+                for name, one in self._stretches.items()
+                if one.score > -math.inf
+            },
+            "requests": self._requests,
+            "open": dict(self._open),
+            "evaluations_helping": self.evaluations_helping,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on where another start of this node stood."""
+        self._stretches = {name: _Stretch(*told) for name, told in state["stretches"].items()}
+        self._requests, self._open = state["requests"], dict(state["open"])
+        self.evaluations_helping = state["evaluations_helping"]
 
     def take(self, message: Message) -> None:
         """Take up a request or a response; anything else is not for here."""
@@ -193,11 +211,10 @@ class Collaboration:
         )
 
     def _answered(self, message: Message) -> None:
-        workload = self._open.get(message.correlation_id)
+        study = self._studies.get(self._open.get(message.correlation_id, ""))
         response: CollaborationResponse = message.body
-        if workload is None or not response.source:
+        if study is None or not response.source:
             return
-        study = self._studies[workload]
         try:
             component = parse(response.source, study.kind.form)
         except PolicyError as error:

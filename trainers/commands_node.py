@@ -30,7 +30,8 @@ from trainers.node import Node, NodeSettings
 from trainers.node_log import NodeLogHandler
 from trainers.outbox import summary
 from trainers.stop import Stop
-from trainers.trainer import NetworkedKernelTrainer, TrainerSettings
+from trainers.studies import TAKES, TrainerSettings
+from trainers.trainer import NetworkedKernelTrainer
 from trainers.validator import KernelValidator
 
 if sys.platform != "win32":
@@ -64,10 +65,12 @@ __all__ = ["outbox", "run"]
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Outbox, workloads.  [default: ~/.kernel-trainer/NAME]",
+    help="Outbox, workloads, the search.  [default: ~/.kernel-trainer/NAME]",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same search.")
-@click.option("--evaluations", type=click.IntRange(1), help="Stop after so many, and some to choose.")
+@click.option("--evaluations", type=click.IntRange(1), help="Stop after so many, restarts included.")
+@click.option("--anew", is_flag=True, help="Forget the search that --home keeps; otherwise it goes on.")
+@click.option("--takes", metavar="A,B,…", help=f"What it takes from peers: {', '.join(sorted(TAKES))}, or nothing.")
 @model_options
 @click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard error.")
 @click.option("--stop-at-end-of-input", is_flag=True, help="Stop when standard input ends (for supervisors).")
@@ -86,6 +89,8 @@ def run(
     home: Path | None,
     seed: int,
     evaluations: int | None,
+    anew: bool,  # noqa: FBT001 — click passes flags so
+    takes: str | None,
     log_file: Path | None,
     stop_at_end_of_input: bool,  # noqa: FBT001 — click passes flags so
     **model: Any,
@@ -101,6 +106,7 @@ def run(
     settings = _settings(name, role, specialization, token_file, host, port, prefix, home)
     if tls or ca_file or certificate:
         settings = replace(settings, tls=Tls(ca_file, certificate, key))
+    search = TrainerSettings(seed=seed, evaluations_max=evaluations, anew=anew, takes=_taken(takes))
     stop = Stop()
     stop.on_signals()
     if stop_at_end_of_input:
@@ -108,7 +114,7 @@ def run(
     with _alone(settings.home):  # first of all: the log is that of the node that runs
         log_to(log_file)
         try:
-            _work(settings, stop, TrainerSettings(seed=seed, evaluations_max=evaluations), advice)
+            _work(settings, stop, search, advice)
         except MqttHubError as error:
             if log_file is not None:  # whoever reads the log later wants to know why it ends
                 logging.getLogger(name).error("%s", error)
@@ -195,6 +201,15 @@ def _settings(
     except OSError as error:
         raise ConfigurationError(f"{home}: {error.strerror}", hint="choose another with --home") from error
     return NodeSettings(name, role, specialization, kinds, _token(token_file), home, host, port, prefix)
+
+
+def _taken(words: str | None) -> frozenset[str]:
+    taken = TAKES if words is None else frozenset(words.split(",")) - {"nothing", ""}
+    if unknown := taken - TAKES:
+        raise ConfigurationError(
+            f"nobody can take {min(unknown)!r} from a peer", hint=f"known: {', '.join(sorted(TAKES))}, nothing"
+        )
+    return taken
 
 
 def _token(path: Path | None) -> str:

@@ -2,66 +2,45 @@
 
 ::
 
-    listen ─▶ adopt what peers sent ─▶ a round of search on one workload ─▶ share, submit, ask ─▶ next workload
+    listen ─▶ adopt what peers sent ─▶ a round of search on one workload ─▶ checkpoint ─▶ share, submit, ask ─▶ next
       │ COLLABORATION_REQUEST
       └──────▶ Collaboration: spend the budget asked for on the requester's problem, answer honestly
 
-Rounds are counted in evaluations, never in seconds, so a node by itself does the same twice.
+Rounds are counted in evaluations, never in seconds, so a node by itself does the same twice; and one that was killed
+goes on at the end of its last round.
 """
 
 from __future__ import annotations
 
 import queue
-import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import closing, suppress
 
-from mqtt_hub.protocol.bodies import (
-    CodeShare,
-    OsComponentShare,
-    PatternShare,
-    Progress,
-    TrainingSync,
-    Verdict,
-    WorkloadChunk,
-)
-from mqtt_hub.protocol.codec import Message
+from mqtt_hub.protocol.bodies import Progress, TrainingSync, Verdict, WorkloadChunk
+from mqtt_hub.protocol.codec import Message, stamp
 from mqtt_hub.protocol.table import MessageType
-from trainers.arenas.classics import classics
 from trainers.arenas.evaluators import Evaluators
-from trainers.arenas.kind import Kind
 from trainers.arenas.registry import kind_of
+from trainers.checkpoint import Checkpoint
 from trainers.collaboration import Collaboration
+from trainers.letters import Letter, findings
 from trainers.library import Library
 from trainers.node import Node
-from trainers.policy import PolicyError, canonical, parse
-from trainers.search.final import Choice
-from trainers.search.island import forget_oldest
-from trainers.search.patterns import Pattern
+from trainers.outbox_file import OutboxError
+from trainers.policy import PolicyError
+from trainers.search.memory import forget_oldest
 from trainers.stop import Stop
+from trainers.studies import REQUESTS, Studies, TrainerSettings
 from trainers.study import Meter, Study
 from trainers.workloads.errors import WorkloadError
-from trainers.workloads.format import Workload
 
 __all__ = ["NetworkedKernelTrainer", "TrainerSettings"]
 
-SHARE_GAIN_MIN = 0.005  # gap closed beyond what was last shared of a workload
-SUBMIT_GAIN_MIN = 0.002  # of the evidence beyond what was last submitted
+SAVE_EVERY_S = 10.0  # and before anything is told
 PROGRESS_EVERY_S = 2.0
 VERDICTS_REMEMBERED_MAX = 1_000
 HEARD_AT_ONCE_MAX = 50  # messages between two evaluations: chatter must not stop the search
-
-
-@dataclass(frozen=True, slots=True)
-class TrainerSettings:
-    """How a trainer searches; ``evaluations_max`` None: until told to stop."""
-
-    seed: int = 1
-    evaluations_max: int | None = None
-    round_evaluations: int = 100
-    seeds: int = 4  # classics to start from, drawn by seed
 
 
 class NetworkedKernelTrainer:
@@ -79,11 +58,17 @@ class NetworkedKernelTrainer:
     ) -> None:
         """``consult`` is called between two evaluations: a language model's adviser, where there is one."""
         self._node, self._library, self._stop, self._settings = node, library, stop, settings
-        self._kinds = {name: kind_of(name) for name in node.settings.kinds}
         self._consult = consult
         self.meter = Meter(evaluators)
-        self._studies: dict[str, Study] = {}  # by workload id
-        self._collaboration = Collaboration(node, self._studies)
+        name, kinds = node.settings.name, {name: kind_of(name) for name in node.settings.kinds}
+        self._checkpoint = Checkpoint(node.settings.home / "search.db", settings.identity(name), node.log)
+        if settings.anew:
+            self._checkpoint.forget()
+        self._studies = Studies(name, kinds, settings, library, self.meter, self._checkpoint, node.log)
+        self._collaboration = Collaboration(node, self._studies.by_id)
+        self._begun = self._unsaved = False
+        self._saved_at = 0.0
+        self._turn = 0  # rounds so far: whose turn is next
         self._sync: TrainingSync | None = None
         self._verdicts: dict[str, str] = {}  # by submission
         self._told_at = (0.0, 0)
@@ -91,22 +76,42 @@ class NetworkedKernelTrainer:
 
     def run(self) -> None:
         """Search until told to stop or the budget is spent; raises what ended the node."""
-        self._node.start()
+        with closing(self._checkpoint):
+            self._node.start()
+            self._search()
+            if self._begun:
+                self._tell([letter for study in self._studies.in_order() for letter in self._untold(study)])
+        self._note_evaluations()
+        self._node.log.info("%d evaluations done", self.meter.evaluations)
+
+    def _search(self) -> None:
         while not self._over():
             self._node.check()
             self._listen(wait_s=0.0 if self._equipped() else 0.2)
             if not self._equipped():
                 self._node.ask_again()
                 continue
-            for study in self._in_order():
-                self._round(study)
-                if self._over():
-                    break
-        for study in self._in_order():  # what was found and not yet told
-            if study.island.evaluations > study.chosen_at:
-                self._conclude(study)
-        self._note_evaluations()
-        self._node.log.info("%d evaluations done", self.meter.evaluations)
+            self._begin()
+            if self._over():  # an earlier start of this node has spent the budget
+                break
+            studies = self._studies.in_order()
+            study = studies[self._turn % len(studies)]
+            self._turn += 1
+            self._round(study)
+
+    def _begin(self) -> None:
+        """Go on where this node's last start was killed, if it was; once, when there is something to search for."""
+        if self._begun:
+            return
+        self._begun = True
+        told = self._checkpoint.trainer()
+        if told is None:
+            return
+        self._turn, self.meter.evaluations = told["turn"], told["evaluations"]
+        self._collaboration.resume(told["collaboration"])
+        self._node.log.info("going on after %d evaluations", self.meter.evaluations)
+        now = stamp(time.time())
+        self._send([one for one in self._checkpoint.letters() if not one.expires_at or one.expires_at > now])
 
     def _round(self, study: Study) -> None:
         self._activity = "search"
@@ -118,8 +123,44 @@ class NetworkedKernelTrainer:
             if best is not None:
                 self._node.log.info("%s: %.3f of the gap closed (%s)", study.workload.name, best.score, best.origin)
             self._pause(study)
-        self._conclude(study)
-        self._collaboration.ask_if_stuck(study)
+        letters = findings(study, self._node.settings.name, self._node.log)
+        if REQUESTS in self._settings.takes:
+            letters += self._collaboration.ask_if_stuck(study)
+        self._tell(letters)
+
+    def _untold(self, study: Study) -> list[Letter]:
+        """Return what was found since the last choice."""
+        if study.island.evaluations <= study.chosen_at:
+            return []
+        return findings(study, self._node.settings.name, self._node.log)
+
+    def _tell(self, letters: list[Letter]) -> None:
+        """Commit where the search stands, then tell: what others know of a search is never beyond its checkpoint."""
+        now = time.monotonic()
+        if letters or now - self._saved_at >= SAVE_EVERY_S or self._over():
+            self._saved_at = now
+            trainer = {
+                "turn": self._turn,
+                "evaluations": self.meter.evaluations,
+                "collaboration": self._collaboration.state(),
+            }
+            try:
+                self._checkpoint.save(trainer, self._studies.by_id.values(), letters)
+                self._unsaved = False
+            except OutboxError as error:  # a search that cannot be resumed is better than none
+                if not self._unsaved:
+                    self._node.log.warning("no checkpoint: %s", error)
+                self._unsaved = True
+        self._send(letters)
+
+    def _send(self, letters: list[Letter]) -> None:
+        for letter in letters:
+            self._node.share(
+                letter.type, letter.body, correlation_id=letter.correlation_id, expires_at=letter.expires_at
+            )
+        if letters:
+            with suppress(OutboxError):  # they are sent again after a kill, which changes nothing
+                self._checkpoint.sent()
 
     def _pause(self, study: Study) -> None:
         """Between two evaluations: tell progress, hear messages, take advice, help whoever asked."""
@@ -131,76 +172,6 @@ class NetworkedKernelTrainer:
             self._activity = "help"
             self._collaboration.help_next(self._over)
             self._activity = "search"
-
-    def _conclude(self, study: Study) -> None:
-        """Share what really helped, and submit what stands the measures that were not climbed."""
-        best = study.island.best
-        if best is None:
-            return
-        if best.id not in study.shared and best.score >= study.shared_score + SHARE_GAIN_MIN:
-            study.shared_score = best.score
-            self._share_patterns(study, study.mine())
-            claim = study.claim(best.component)
-            if claim is not None:
-                study.shared.add(best.id)
-                self._node.share(
-                    MessageType.CODE_SHARE,
-                    CodeShare(
-                        kind=study.kind.name,
-                        component=best.id,
-                        source=canonical(best.component),
-                        authors=study.authors(best, self._node.settings.name),
-                        parents=best.parents,
-                        claims=(claim,),
-                    ),
-                )
-        choice = study.choose()
-        if choice is not None:
-            self._submit(study, choice)
-
-    def _share_patterns(self, study: Study, patterns: list[Pattern]) -> None:
-        for pattern in patterns:
-            study.shared.add(pattern.id)
-            self._node.share(
-                MessageType.PATTERN_SHARE,
-                PatternShare(
-                    kind=study.kind.name,
-                    function=pattern.function,
-                    expression=pattern.source,
-                    unit=pattern.unit,
-                    gain=pattern.gain,
-                    uses=pattern.uses,
-                    workload=study.workload.id,
-                    component=study.island.best.id if study.island.best else "",
-                ),
-            )
-
-    def _submit(self, study: Study, choice: Choice) -> None:
-        """Submit the choice for validation, if it is better than the last one and than all of the textbook."""
-        if choice.id == study.submitted or choice.mean < max(study.submitted_mean, study.bar()) + SUBMIT_GAIN_MIN:
-            return
-        claim = study.claim(choice.component)
-        if claim is None:
-            return
-        study.submitted, study.submitted_mean = choice.id, choice.mean
-        parents = (choice.individual.id,) if choice.individual.id != choice.id else choice.individual.parents
-        self._node.share(
-            MessageType.OS_COMPONENT_SHARE,
-            OsComponentShare(
-                kind=study.kind.name,
-                component=choice.id,
-                source=canonical(choice.component),
-                authors=study.authors(choice.individual, self._node.settings.name),
-                parents=parents,
-                claims=(claim,),
-                target=study.workload.name,
-            ),
-            correlation_id=choice.id,
-        )
-        self._node.log.info(
-            "%s: submitted %s, %.3f of the gap on measures it was not tuned to",
-            study.workload.name, choice.id[:12], choice.mean,
-        )  # fmt: skip
 
     def _listen(self, *, wait_s: float) -> None:
         try:
@@ -214,11 +185,14 @@ class NetworkedKernelTrainer:
         body = message.body
         try:
             if message.type is MessageType.CODE_SHARE:
-                self._offer_program(body, message.sender)
+                self._studies.offer_program(body, message.sender)
             elif message.type is MessageType.PATTERN_SHARE:
-                self._offer_pattern(body, message.sender)
+                self._studies.offer_pattern(body, message.sender)
             elif message.type is MessageType.TRAINING_SYNC:
-                self._welcome(body)
+                self._sync = body
+                for verdict in reversed(body.verdicts):
+                    self._hear_verdict(verdict)
+                self._studies.welcome(body)
         except PolicyError as error:
             self._node.log.warning("%s shared what is no program: %s", message.sender, error)
         if message.type is MessageType.WORKLOAD:
@@ -242,68 +216,12 @@ class NetworkedKernelTrainer:
         except WorkloadError as error:
             self._node.log.error("workload %s cannot be used: %s", chunk.name, error)
 
-    def _welcome(self, sync: TrainingSync) -> None:
-        """Take up what the hub knows: the workloads there are, and for a late joiner what others found.
-
-        Patterns come without their authors, so nobody is credited with them.
-        """
-        self._sync = sync
-        self._make_studies()
-        me = (self._node.settings.name,)
-        for best in sync.best:
-            for study in self._of(best.kind):
-                if study.workload.name == best.workload and best.authors != me:
-                    study.offer(parse(best.source, study.kind.form), best.authors, 1.0)
-        for verdict in reversed(sync.verdicts):
-            self._hear_verdict(verdict)
-        for pattern in sync.patterns:
-            self._offer_pattern(pattern, "")
-
-    def _of(self, kind: str) -> list[Study]:
-        """Return the studies of a kind; what is shared of one that is not studied here is for others."""
-        return [study for study in self._studies.values() if study.kind.name == kind]
-
-    def _offer_program(self, body: CodeShare, author: str) -> None:
-        claimed = {claim.workload for claim in body.claims}
-        for study in self._of(body.kind):
-            if study.workload.id in claimed:
-                study.offer(parse(body.source, study.kind.form), body.authors or (author,), 0.0)
-
-    def _offer_pattern(self, body: PatternShare, author: str) -> None:
-        pattern = Pattern(body.function, body.expression, body.unit, body.gain, body.uses)
-        try:
-            for study in self._of(body.kind):
-                study.offer_pattern(pattern, author)
-        except PolicyError as error:
-            self._node.log.warning("%s shared what is no pattern: %s", author or "somebody", error)
-
     def _equipped(self) -> bool:
         """Say whether there is something to search for and nothing of the hub's list is missing; makes the studies."""
         if self._sync is None or self._library.lacks(self._sync.workloads):
             return False
-        self._make_studies()
-        return bool(self._studies)
-
-    def _make_studies(self) -> None:
-        for kind in self._kinds.values():
-            for workload in self._library.of(kind.name, "train"):
-                if workload.id not in self._studies:
-                    self._studies[workload.id] = self._study(kind, workload)
-
-    def _study(self, kind: Kind, workload: Workload) -> Study:
-        """Begin a study from this node's own few of the textbook's programs."""
-        programs = classics(kind.name)
-        names = sorted(programs)
-        mine = random.Random(self._settings.seed).sample(names, min(self._settings.seeds, len(names)))
-        rng = random.Random(f"{self._settings.seed}/{workload.id}")
-        seeds = [programs[name] for name in mine]
-        return Study(workload, seeds=seeds, rivals=list(programs.values()), meter=self.meter, rng=rng)
-
-    def _in_order(self) -> list[Study]:
-        """Return the studies by name, each node beginning at another: the fleet spreads over the workloads."""
-        studies = sorted(self._studies.values(), key=lambda study: (study.workload.name, study.workload.id))
-        first = self._settings.seed % len(studies) if studies else 0
-        return studies[first:] + studies[:first]
+        self._studies.make()
+        return bool(self._studies.by_id)
 
     def _tell_progress(self, study: Study) -> None:
         now, (at, count) = time.monotonic(), self._told_at

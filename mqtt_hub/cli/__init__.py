@@ -11,7 +11,7 @@
     doctor                                what is wrong, and what to do about it
     cert   server client                  TLS with a private authority
     rules  mosquitto nats                 accounts and access rule for a broker of one's own
-    archive  verify backup prune          check it, copy it, make it smaller
+    archive  verify backup prune digest   check it, copy it, make it smaller, compare it
     spawn  demo                           many nodes; the whole thing in a minute
     dashboard                             the live view by itself, without a hub beside it
     browse                                the archive in Datasette

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from mqtt_hub.archive.backup import backup as make_backup
+from mqtt_hub.archive.digest import digests
 from mqtt_hub.archive.prune import prune as prune_archive
 from mqtt_hub.archive.prune import shrink as shrink_archive
 from mqtt_hub.archive.verify import verify as verify_archive
@@ -44,6 +45,23 @@ def _quantity(units: dict[str, int]) -> Callable[[click.Context, click.Parameter
 @click.group()
 def archive() -> None:
     """Verify the archive, back it up, prune it."""
+
+
+@archive.command()
+@click.option("--file", type=click.Path(dir_okay=False, path_type=Path), help="Another archive, e.g. a backup.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@home_option
+def digest(file: Path | None, as_json: bool, home: Home) -> None:  # noqa: FBT001 — click passes flags so
+    """Print one number for what each node has shared, equal wherever the same was found in the same order.
+
+    A node that searches by itself comes to the same with the same seed, budget and workloads, killed or not.
+    """
+    told = digests(file or home.archive_path)
+    if as_json:
+        click.echo(to_json({name: asdict(node) for name, node in told.items()}))
+    else:
+        for name, node in told.items():
+            click.echo(f"{node.digest}  {name}, {node.findings:,} findings")
 
 
 @archive.command()

@@ -172,8 +172,8 @@ def test_a_validator_killed_before_it_judged_gives_its_verdict_after_a_restart_a
 
 
 def test_a_lost_outbox_gets_a_session_beyond_all_that_were_and_no_key_is_used_twice(home: Home, hub: Hub) -> None:
-    for _start in range(2):
-        with RunningNode(home, hub.port, TRAINER, "--evaluations", "150") as trainer:
+    for evaluations in ("150", "300"):
+        with RunningNode(home, hub.port, TRAINER, "--evaluations", evaluations) as trainer:
             assert trainer.exit_code() == 0, trainer.log()
     before = archived_keys(home, TRAINER)
     for path in (home.nodes / TRAINER).glob("outbox.db*"):
