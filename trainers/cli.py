@@ -8,7 +8,7 @@
     tests, check                 what a component must pass, and whether one does
     export                       a component as C or as source, with its provenance
     workload                     import, record, show, split, bundled
-    experiment                   what sharing is worth, measured
+    experiment                   what sharing is worth, and what a fleet reaches, measured
     outbox                       what a node has sent and what still waits
     doctor                       whether this machine can run a node
 

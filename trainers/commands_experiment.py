@@ -13,9 +13,15 @@ import orjson
 from trainers.arenas.errors import EvaluationError
 from trainers.arenas.evaluate import bundled
 from trainers.arenas.registry import DEFAULT, kind_of
-from trainers.experiment.arms import ARMS, CONTROL
+from trainers.arenas.registry import kinds as known_kinds
+from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
+from trainers.experiment.figure import figure
+from trainers.experiment.hidden import Budget, rows
+from trainers.experiment.hidden import as_json as hidden_json
+from trainers.experiment.hidden import as_text as hidden_text
 from trainers.experiment.settings import Pair, Setting
 from trainers.experiment.sharing import Design, records
+from trainers.experiment.statistics import effect
 from trainers.experiment.text import as_json, as_text
 
 __all__ = ["experiment"]
@@ -84,6 +90,79 @@ def sharing(
             if output is not None and at % of_a_seed == 0:  # an experiment that is ended early is an answer too
                 _write(output, orjson.dumps(as_json(replace(design, seeds=at // of_a_seed), found)))
     click.echo(orjson.dumps(as_json(design, found)) if as_json_ else as_text(design, found))
+
+
+@experiment.command()
+@click.option("--kind", "kinds", multiple=True, help="Component kind, repeatable (default: all with recordings).")
+@click.option("--workloads", metavar="A,B,…", help="Names of bundled workloads (default: all of the kind).")
+@click.option("--nodes", type=click.IntRange(1, 16), default=4, show_default=True)
+@click.option(
+    "--evaluations", type=click.IntRange(100), default=2000, show_default=True, help="Of each node, over all workloads."
+)
+@click.option("--arm", type=click.Choice([arm for arm in ARMS if arm != SHUFFLED]), default="all", show_default=True)
+@click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="1 to so many.")
+@click.option("--processes", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="processors")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON there as well.")
+@click.option("--json", "as_json_", is_flag=True, help="Print one JSON array, an object a kind.")
+def hidden(
+    kinds: tuple[str, ...],
+    workloads: str | None,
+    nodes: int,
+    evaluations: int,
+    arm: str,
+    seeds: int,
+    processes: int,
+    output: Path | None,
+    as_json_: bool,  # noqa: FBT001 — click passes flags so
+) -> None:
+    """Show what a fleet reaches on hidden workloads beside the best baseline, and where it wins and loses.
+
+    \b
+    Example:
+      kernel-trainer experiment hidden --kind page_replacement
+    """  # noqa: D301 — click's \b keeps the lines apart
+    budget, told = Budget(nodes, evaluations, arm), []
+    for kind in kinds or [name for name in known_kinds() if bundled(name)]:
+        pairs = _pairs(kind, workloads)
+        with click.progressbar(
+            rows(pairs, budget, seeds=seeds, processes=processes), len(pairs) * seeds, kind, file=sys.stderr
+        ) as bar:
+            found = list(bar)
+        told.append(hidden_json(kind, budget, found))
+        if output is not None:
+            _write(output, orjson.dumps(told))
+        if not as_json_:
+            click.echo(hidden_text(kind, found))
+    if as_json_:
+        click.echo(orjson.dumps(told))
+
+
+@experiment.command(name="figure")
+@click.argument("results", nargs=-1, required=True, type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write the picture there.")
+def draw(results: tuple[Path, ...], svg: Path) -> None:
+    """Draw what arms add, with intervals, from what `sharing --output` wrote: a panel a setting."""
+    told = []
+    for path in results:
+        try:
+            told.append(orjson.loads(path.read_bytes()))
+            told[-1]["settings"].items()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise EvaluationError(f"{path}: this is not what `experiment sharing --output` writes") from error
+    _write(svg, figure(told).encode().rstrip(b"\n"))
+
+
+@experiment.command(name="effect")
+@click.argument("differences", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+def effect_of(differences: Path) -> None:
+    """Print the mean of paired differences and its intervals as JSON; FILE: {"workload": [one a seed, …], …}."""
+    try:
+        told = effect(
+            {str(name): [float(one) for one in some] for name, some in orjson.loads(differences.read_bytes()).items()}
+        )
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise EvaluationError(f"{differences}: {error}") from error
+    click.echo(orjson.dumps(told))
 
 
 def _pairs(kind: str, names: str | None) -> tuple[Pair, ...]:

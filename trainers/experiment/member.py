@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainers.arenas.classics import classics
+from trainers.arenas.evaluator import Failure
 from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.kind import Kind
 from trainers.experiment.settings import Pair, Plan
@@ -23,10 +24,11 @@ from trainers.policy.source import component_id
 from trainers.policy.tree import Component
 from trainers.search.final import Choice
 from trainers.search.island import Ancestor
-from trainers.search.objective import Objective
+from trainers.search.objective import gap_closed
 from trainers.search.patterns import Pattern
 from trainers.study import Meter, Study
 from trainers.workloads.format import Workload
+from trainers.yardstick import Yardstick
 
 __all__ = ["ANSWER", "FUNCTION", "PATTERN", "PROGRAM", "REQUEST", "Member", "Snapshot", "hidden_score"]
 
@@ -191,8 +193,15 @@ class Member:
 
 
 def hidden_score(evaluators: Evaluators, kind: Kind, pair: Pair, component: Component) -> float:
-    """Return the gap that a component closes on the hidden part, cold, at that part's capacity; -1 where it fails."""
+    """Return the gap that a component closes on the hidden part, cold, at that part's capacity; -1 where it fails.
+
+    By the value that validators judge by, which is not always the one that search climbs.
+    """
     evaluator = evaluators.of(kind.name)
     evaluator.load(pair.hidden)
-    fitness = Objective(evaluator, kind, pair.hidden.id, pair.hidden.capacity)(component)
-    return fitness.score if fitness else -1.0
+    yardstick = Yardstick(evaluator)
+    outcome = evaluator.run(component, pair.hidden.id, pair.hidden.capacity)
+    if isinstance(outcome, Failure):
+        return -1.0
+    values = yardstick.baselines(pair.hidden)
+    return gap_closed(yardstick.value(outcome, pair.hidden), values[kind.baseline], values[kind.bound])
