@@ -31,7 +31,10 @@ def kinds(*, as_json: bool) -> None:
     for kind in known_kinds().values():
         names = sorted({found.name for found in bundled(kind.name)})
         if as_json:
-            facts = {key: getattr(kind, key) for key in ("name", "specializations", "metric", "baselines", "bound")}
+            facts = {
+                key: getattr(kind, key)
+                for key in ("name", "specializations", "metric", "baseline", "baselines", "bound")
+            }
             click.echo(orjson.dumps({**facts, "functions": list(kind.form.functions), "workloads": names}))
         else:
             click.echo(

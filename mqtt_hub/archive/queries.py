@@ -16,6 +16,7 @@ from mqtt_hub.verdict import VALIDATORS_DIFFER
 __all__ = [
     "NodeRow",
     "active_collaborations",
+    "adoptions",
     "archived_by_node",
     "best_components",
     "best_patterns",
@@ -25,6 +26,7 @@ __all__ = [
     "helped",
     "hidden_results",
     "integrity",
+    "last_accepted",
     "messages_by_type",
     "newest_sessions",
     "nodes",
@@ -289,6 +291,31 @@ def hidden_results(db: Database) -> list[dict[str, Any]]:
 def helped(db: Database) -> list[dict[str, Any]]:
     """Return who answered whose requests, how often and at what cost in evaluations."""
     return list(db.query("SELECT * FROM who_helped_whom"))
+
+
+def last_accepted(db: Database, kind: str, workload: str) -> list[dict[str, Any]]:
+    """Return for each node the hidden score of what it had accepted last for a workload: its own best."""
+    return list(
+        db.query(
+            f"""
+            SELECT n.name AS node, h.value, h.bound, h.baselines FROM (
+                SELECT node, component, row_number() OVER (PARTITION BY node ORDER BY message DESC) AS place
+                FROM submissions WHERE verdict = 'accepted' AND kind = ?1 AND target = ?2
+            ) u JOIN nodes n ON n.id = u.node
+            JOIN (SELECT s.component, s.value, s.bound, s.baselines FROM {_AGREED} WHERE s.workload = ?2) h
+                ON h.component = u.component
+            WHERE u.place = 1 GROUP BY n.name ORDER BY n.name
+            """,  # noqa: S608 — names only
+            (kind, workload),
+        )
+    )
+
+
+def adoptions(db: Database) -> tuple[int, int]:
+    """Return how many findings were shared with another's work in them, and how many requests were completed."""
+    built_on = db.execute("SELECT count(DISTINCT message) FROM imports").fetchone()[0]
+    answered = db.execute("SELECT count(*) FROM collaborations WHERE state = 'completed'").fetchone()[0]
+    return int(built_on), int(answered)
 
 
 def archived_by_node(db: Database) -> dict[str, tuple[int, int]]:

@@ -13,6 +13,7 @@
     rules  mosquitto nats                 accounts and access rule for a broker of one's own
     archive  verify backup prune digest   check it, copy it, make it smaller, compare it
     spawn  demo                           many nodes; the whole thing in a minute
+    experiment                            what sharing adds in real fleets
     dashboard                             the live view by itself, without a hub beside it
     browse                                the archive in Datasette
     report                                one HTML file about a run
@@ -40,6 +41,7 @@ _COMMANDS = {
     "status": ("mqtt_hub.cli.look:status", "Show what the running hub says of itself."),
     "tail": ("mqtt_hub.cli.look:tail", "Show traffic as it passes."),
     "dashboard": ("mqtt_hub.cli.dashboard:dashboard", "Show the fleet live in a browser, by itself."),
+    "experiment": ("mqtt_hub.cli.experiment:experiment", "Measure what sharing adds in real fleets."),
     "report": ("mqtt_hub.cli.report:report", "Write one HTML page about a run."),
     "browse": ("mqtt_hub.cli.browse:browse", "Browse the archive in Datasette."),
     "doctor": ("mqtt_hub.cli.doctor:doctor", "Say what is wrong, and what to do about it."),

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from itertools import cycle
 from pathlib import Path
-from types import FrameType
 
 import click
 import orjson
@@ -25,15 +19,14 @@ from mqtt_hub.demo.summary import NodeSent, Summary, summarize
 from mqtt_hub.demo.text import render
 from mqtt_hub.home import DEFAULT_DASHBOARD_PORT, Config, Home
 from mqtt_hub.live import LiveLines, node_line
-from mqtt_hub.protocol.errors import ConfigurationError, MqttHubError
+from mqtt_hub.protocol.errors import MqttHubError
+from mqtt_hub.rehearsal import START_S, await_verdicts, free_port, running_hub, terminable
 from mqtt_hub.spawn import NodePlan, Supervisor, enlist
 from mqtt_hub.starts import note_start
 from mqtt_hub.workload_store import WorkloadStore
 
 __all__ = ["run_demo"]
 
-START_S = 30.0  # for the hub to listen, and for every node to be accepted
-JUDGE_S = 30.0  # for the validator to finish once the trainers have stopped
 # One of four trainers has each of these kinds to itself: in a minute it gets somewhere on a few workloads,
 # and nowhere on all that is bundled.
 SHOWN = {
@@ -51,12 +44,12 @@ def run_demo(*, seconds: int, nodes: int, seed: int, evaluations: int | None, ho
     if show:
         click.echo(f"home: {place.path}")
     create_home(
-        place, Config(port=_free_port(), dashboard=not as_json, dashboard_port=_free_port(DEFAULT_DASHBOARD_PORT))
+        place, Config(port=free_port(), dashboard=not as_json, dashboard_port=free_port(DEFAULT_DASHBOARD_PORT))
     )
     add_bundled(WorkloadStore(place.workloads), some=SHOWN)
     enlist(place, plans)
     note_start(place.path, "demo", {"seconds": seconds, "nodes": nodes, "seed": seed, "evaluations": evaluations})
-    with _terminable(), _hub(place) as hub:
+    with terminable(), running_hub(place) as hub:
         port = place.running_port()
         if show:
             click.echo(f"hub:  127.0.0.1:{port}")
@@ -68,7 +61,7 @@ def run_demo(*, seconds: int, nodes: int, seed: int, evaluations: int | None, ho
             if show:
                 click.echo("stopping the trainers, waiting for the last verdicts")
             supervisor.stop(only_role="trainer")
-            _await_verdicts(place, supervisor)
+            await_verdicts(place, supervisor)
         finally:
             supervisor.stop()
     summary = summarize(place, seconds=searched_s, seed=seed, sent=[_sent(place, plan) for plan in plans])
@@ -83,17 +76,6 @@ def _plans(nodes: int, seed: int, budget: tuple[str, ...]) -> list[NodePlan]:
         for number, name in zip(range(1, nodes + 1), cycle(names), strict=False)
     ]
     return [NodePlan("Validator_1", "validator", names[0]), *trainers]
-
-
-def _free_port(wanted: int = 0) -> int:
-    """Return a port that is free now, the wanted one if it is.
-
-    It stays in the home's configuration, so that the hub can come back to it.
-    """
-    for port in (wanted, 0):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
-            return int(probe.getsockname()[1])
-    raise ConfigurationError("no port is free on 127.0.0.1", hint="close something that listens")
 
 
 def _watch(
@@ -131,58 +113,6 @@ def _traffic(types: dict[str, int], verdicts: dict[str, int]) -> str:
         f" {types.get('CODE_SHARE', 0)} programs,"
         f" components {verdicts.get('accepted', 0)} accepted, {verdicts.get('pending', 0)} pending"
     )
-
-
-def _await_verdicts(home: Home, supervisor: Supervisor) -> None:
-    """Let the validator finish what was submitted."""
-    db = open_read_only(home.archive_path)
-    deadline = time.monotonic() + JUDGE_S
-    while queries.components_by_verdict(db).get("pending", 0) and time.monotonic() < deadline:
-        supervisor.poll()
-        time.sleep(0.2)
-    db.close()
-
-
-@contextmanager
-def _hub(home: Home) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the hub in a process of its own; yields once it listens."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mqtt_hub", "serve", "--home", str(home.path), "--log-file", str(home.path / "hub.log")],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + START_S
-        while not home.port_path.exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                complaint = process.communicate()[1].decode(errors="replace").strip().splitlines()
-                raise ConfigurationError(f"the hub did not start: {complaint[-1] if complaint else 'no word from it'}")
-            time.sleep(0.05)
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(START_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an orderly end, as Ctrl-C is."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _sent(home: Home, plan: NodePlan) -> NodeSent:
