@@ -18,7 +18,7 @@ from tests.node.fleet import small_workloads
 from trainers.arenas.classics import classics
 from trainers.cli import main
 from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
-from trainers.experiment.fleet import ROUND_EVALUATIONS, Outcome, run
+from trainers.experiment.fleet import ROUND_EVALUATIONS, Outcome, run, searched
 from trainers.experiment.member import ANSWER, FUNCTION, PATTERN, PROGRAM
 from trainers.experiment.memory import RememberingEvaluators
 from trainers.experiment.settings import LATE_SHARE, Pair, Setting, plans
@@ -115,9 +115,19 @@ def test_what_is_imported_is_really_used(found: list[Record]) -> None:
     assert used["all"] > 0
 
 
+def test_islands_from_the_same_classics_differ_in_all_that_they_search() -> None:
+    nodes = plans(Setting.SAME, PAIRS, 0, NAMES, nodes=3, evaluations=80, seed=1)
+    with RememberingEvaluators() as evaluators:
+        islands = [{name for name, _ancestor in snapshot.known} for snapshot in searched(nodes, evaluators, seed=1)]
+    assert len(set.intersection(*islands)) >= len(nodes[0].seeds)
+    for known in islands:
+        alone = known.difference(*(other for other in islands if other is not known))
+        assert len(alone) > len(known) / 2  # a short mutant of a classic may be found twice, most are not
+
+
 def test_requests_are_really_answered() -> None:
     pair = PAIRS[0]
-    design = plans(Setting.SAME, PAIRS, 0, NAMES, nodes=3, evaluations=400, seed=1)
+    design = plans(Setting.SAME, PAIRS, 0, NAMES, nodes=3, evaluations=200, seed=1)
     with RememberingEvaluators() as evaluators:
         outcomes = run("requests", design, evaluators, seed=1)
     assert pair.train.name == outcomes[0].workload

@@ -87,6 +87,10 @@ def test_one_fleet_searches_and_judges_components_of_two_kinds(home: Home) -> No
             with running(trainer, halt, threading.Thread(target=search.run)):
                 for kind in BOTH:
                     until(partial(accepted, home, kind), seconds=80, told=lambda: [judged(home, kind) for kind in BOTH])
+        # No kind starves: the node's rounds go round its workloads, whatever they bring.
+        spent = {study.kind.name: study.island.evaluations for study in search._studies.by_id.values()}
+        assert set(spent) == set(BOTH)
+        assert max(spent.values()) - min(spent.values()) <= settings.round_evaluations
         ((verdict, reason),) = judged(home, "network")
         assert verdict == "rejected"
         assert reason.startswith("kind: there is no component kind 'network' (known: page_replacement")
