@@ -272,6 +272,8 @@ class Node:
                 hint=f"is its account one of a {self.settings.role}? mqtt-hub node list shows it",
             )
             return
+        if self.ready:  # the persistent session brought the hub's word before the answer to this, and we greeted
+            return
         # Only now that we can hear the answer.
         client.publish(*self._status("init"), qos=1, retain=True)
         self.greet()
