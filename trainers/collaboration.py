@@ -101,8 +101,8 @@ class Collaboration:
             wanted="program",
             evaluations=ASKED_EVALUATIONS,
         )
-        self._node.log.info("%s: stuck at %.3f, asking for help", study.workload.name, best.score)
-        return [Letter(MessageType.COLLABORATION_REQUEST, request, name, stamp(time.time() + EXPIRY_S))]
+        note = f"{study.workload.name}: stuck at {best.score:.3f}, asking for help"
+        return [Letter(MessageType.COLLABORATION_REQUEST, request, name, stamp(time.time() + EXPIRY_S), note)]
 
     def state(self) -> dict[str, Any]:
         """Return what its further requests and answers depend on, as JSON takes it; accepted jobs expire instead."""

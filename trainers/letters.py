@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,21 +36,25 @@ class Letter:
     body: Body
     correlation_id: str = ""
     expires_at: str = ""
+    note: str = ""  # for the node's own log, once it is committed to the outbox
 
     def state(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
         body = orjson.loads(to_json(self.body))
-        return {"type": self.type, "body": body, "correlation_id": self.correlation_id, "expires_at": self.expires_at}
+        return {
+            "type": self.type, "body": body, "correlation_id": self.correlation_id, "expires_at": self.expires_at,
+            "note": self.note,
+        }  # fmt: skip
 
     @classmethod
     def resumed(cls, state: dict[str, Any]) -> Letter:
         """Return the letter that `state` told; raises `ProtocolError` where it is none."""
         type_ = MessageType(state["type"])
         body = checker(TABLE[type_].body)(state["body"], "body")
-        return cls(type_, body, state["correlation_id"], state["expires_at"])
+        return cls(type_, body, state["correlation_id"], state["expires_at"], state["note"])
 
 
-def findings(study: Study, me: str, log: logging.Logger) -> list[Letter]:
+def findings(study: Study, me: str) -> list[Letter]:
     """Return what really helped, and the choice if it stands the measures that were not climbed; marks it as told."""
     best = study.island.best
     if best is None:
@@ -73,7 +76,7 @@ def findings(study: Study, me: str, log: logging.Logger) -> list[Letter]:
             )
             letters.append(Letter(MessageType.CODE_SHARE, body))
     choice = study.choose()
-    return letters + (_submission(study, choice, me, log) if choice else [])
+    return letters + (_submission(study, choice, me) if choice else [])
 
 
 def _patterns(study: Study, best: str) -> list[Letter]:
@@ -94,7 +97,7 @@ def _patterns(study: Study, best: str) -> list[Letter]:
     return letters
 
 
-def _submission(study: Study, choice: Choice, me: str, log: logging.Logger) -> list[Letter]:
+def _submission(study: Study, choice: Choice, me: str) -> list[Letter]:
     """Return the choice for validation, if it is better than the last one and than all of the textbook."""
     if choice.id == study.submitted or choice.mean < max(study.submitted_mean, study.bar()) + SUBMIT_GAIN_MIN:
         return []
@@ -111,8 +114,6 @@ def _submission(study: Study, choice: Choice, me: str, log: logging.Logger) -> l
         claims=(claim,),
         target=study.workload.name,
     )
-    log.info(
-        "%s: submitted %s, %.3f of the gap on measures it was not tuned to",
-        study.workload.name, choice.id[:12], choice.mean,
-    )  # fmt: skip
-    return [Letter(MessageType.OS_COMPONENT_SHARE, body, correlation_id=choice.id)]
+    told = f"{study.workload.name}: submitted {choice.id[:12]}"
+    note = f"{told}, {choice.mean:.3f} of the gap on measures it was not tuned to"
+    return [Letter(MessageType.OS_COMPONENT_SHARE, body, correlation_id=choice.id, note=note)]

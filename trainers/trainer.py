@@ -123,7 +123,7 @@ class NetworkedKernelTrainer:
             if best is not None:
                 self._node.log.info("%s: %.3f of the gap closed (%s)", study.workload.name, best.score, best.origin)
             self._pause(study)
-        letters = findings(study, self._node.settings.name, self._node.log)
+        letters = findings(study, self._node.settings.name)
         if REQUESTS in self._settings.takes:
             letters += self._collaboration.ask_if_stuck(study)
         self._tell(letters)
@@ -132,7 +132,7 @@ class NetworkedKernelTrainer:
         """Return what was found since the last choice."""
         if study.island.evaluations <= study.chosen_at:
             return []
-        return findings(study, self._node.settings.name, self._node.log)
+        return findings(study, self._node.settings.name)
 
     def _tell(self, letters: list[Letter]) -> None:
         """Commit where the search stands, then tell: what others know of a search is never beyond its checkpoint."""
@@ -158,6 +158,8 @@ class NetworkedKernelTrainer:
             self._node.share(
                 letter.type, letter.body, correlation_id=letter.correlation_id, expires_at=letter.expires_at
             )
+            if letter.note:
+                self._node.log.info("%s", letter.note)
         if letters:
             with suppress(OutboxError):  # they are sent again after a kill, which changes nothing
                 self._checkpoint.sent()

@@ -128,7 +128,7 @@ def test_what_was_to_be_told_is_there_until_it_was_sent(train: Any, tmp_path: Pa
     with Evaluators() as evaluators:
         study = study_of(train, evaluators)
         study.island.run(40)
-        letters = findings(study, NAME, logging.getLogger("test"))
+        letters = findings(study, NAME)
         assert len(letters) > 1
         with closing(checkpoint(tmp_path / "search.db")) as kept:
             kept.save({"turn": 1}, [study], letters)
