@@ -75,7 +75,7 @@ def test_a_search_that_is_killed_twice_comes_to_the_same_as_one_that_ran_through
 ) -> None:
     one, other, third = (home_of(tmp_path / name) for name in ("one", "other", "third"))
     run_through(one)
-    run_with_kills(other, 200, 600)
+    run_with_kills(other, 100, 300)
     assert came_to(one) == came_to(other)
     sessions = "SELECT count(DISTINCT session) FROM messages WHERE seq IS NOT NULL"
     assert rows(one, sessions) == [(1,)]
