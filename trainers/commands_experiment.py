@@ -95,13 +95,21 @@ def sharing(
 @experiment.command()
 @click.option("--kind", "kinds", multiple=True, help="Component kind, repeatable (default: all with recordings).")
 @click.option("--workloads", metavar="A,B,…", help="Names of bundled workloads (default: all of the kind).")
-@click.option("--nodes", type=click.IntRange(1, 16), default=4, show_default=True)
+@click.option("--nodes", type=click.IntRange(1, 16), default=4, show_default=True, help="Of each fleet.")
 @click.option(
     "--evaluations", type=click.IntRange(100), default=2000, show_default=True, help="Of each node, over all workloads."
 )
-@click.option("--arm", type=click.Choice([arm for arm in ARMS if arm != SHUFFLED]), default="all", show_default=True)
+@click.option(
+    "--arm",
+    type=click.Choice([arm for arm in ARMS if arm != SHUFFLED]),
+    default="all",
+    show_default=True,
+    help="What nodes share.",
+)
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="1 to so many.")
-@click.option("--processes", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="processors")
+@click.option(
+    "--processes", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="processors", help="At a time."
+)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON there as well.")
 @click.option("--json", "as_json_", is_flag=True, help="Print one JSON array, an object a kind.")
 def hidden(
@@ -138,31 +146,42 @@ def hidden(
 
 
 @experiment.command(name="figure")
-@click.argument("results", nargs=-1, required=True, type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@click.argument("results", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write the picture there.")
 def draw(results: tuple[Path, ...], svg: Path) -> None:
-    """Draw what arms add, with intervals, from what `sharing --output` wrote: a panel a setting."""
+    """Draw what arms add, with intervals, from what `sharing --output` wrote: a panel a setting.
+
+    \b
+    Example:
+      kernel-trainer experiment figure late.json same.json --svg sharing.svg
+    """  # noqa: D301 — click's \b keeps the lines apart
     told = []
     for path in results:
         try:
             told.append(orjson.loads(path.read_bytes()))
-            told[-1]["settings"].items()
+            told[-1]["effects"].items(), told[-1]["gifts"].items()
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise EvaluationError(f"{path}: this is not what `experiment sharing --output` writes") from error
     _write(svg, figure(told).encode().rstrip(b"\n"))
 
 
 @experiment.command(name="effect")
-@click.argument("differences", type=click.Path(dir_okay=False, exists=True, path_type=Path))
-def effect_of(differences: Path) -> None:
-    """Print the mean of paired differences and its intervals as JSON; FILE: {"workload": [one a seed, …], …}."""
+@click.argument("differences", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--json", "as_json_", is_flag=True, help="Print one JSON object, with the interval over workloads too.")
+def effect_of(differences: Path, as_json_: bool) -> None:  # noqa: FBT001 — click passes flags so
+    """Show the mean of paired differences with its interval: JSON, {"workload": [one a seed, …], …}.
+
+    \b
+    Example:
+      kernel-trainer experiment effect differences.json
+    """  # noqa: D301 — click's \b keeps the lines apart
     try:
         told = effect(
             {str(name): [float(one) for one in some] for name, some in orjson.loads(differences.read_bytes()).items()}
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise EvaluationError(f"{differences}: {error}") from error
-    click.echo(orjson.dumps(told))
+    click.echo(orjson.dumps(told) if as_json_ else f"{told.mean:+.3f} [{told.seeds.low:+.3f} {told.seeds.high:+.3f}]")
 
 
 def _pairs(kind: str, names: str | None) -> tuple[Pair, ...]:

@@ -55,7 +55,11 @@ def digest(file: Path | None, as_json: bool, home: Home) -> None:  # noqa: FBT00
     """Print one number for what each node has shared, equal wherever the same was found in the same order.
 
     A node that searches by itself comes to the same with the same seed, budget and workloads, killed or not.
-    """
+
+    \b
+    Example:
+      mqtt-hub archive digest
+    """  # noqa: D301 — click's \b keeps the lines apart
     told = digests(file or home.archive_path)
     if as_json:
         click.echo(to_json({name: asdict(node) for name, node in told.items()}))

@@ -85,7 +85,7 @@ def _effect(found: Sequence[FleetResult], design: Design, arm: str, place: Path)
     seeds = range(1, design.seeds + 1)
     path = place / "differences.json"
     path.write_bytes(orjson.dumps({design.workload: [by_arm[arm, seed] - by_arm[CONTROL, seed] for seed in seeds]}))
-    effect: dict[str, Any] = orjson.loads(kernel_trainer("experiment", "effect", str(path)))
+    effect: dict[str, Any] = orjson.loads(kernel_trainer("experiment", "effect", str(path), "--json"))
     return effect
 
 
@@ -97,9 +97,9 @@ def _in_one_process(design: Design) -> dict[str, Any]:
             "--nodes", str(design.nodes), "--evaluations", str(design.evaluations), "--seeds", str(design.seeds),
             "--processes", "1", "--json", *arms, seconds_max=TWIN_S_MAX,
         )
-    )["settings"]["classics"]  # fmt: skip
-    hidden = {arm: fmean(told["scores"][arm][design.workload]) for arm in design.arms}
-    return {"hidden": hidden, "effects": {arm: told["effects"][arm] for arm in design.arms if arm != CONTROL}}
+    )  # fmt: skip
+    hidden = {arm: fmean(told["scores"]["classics"][arm][design.workload]) for arm in design.arms}
+    return {"hidden": hidden, "effects": told["effects"]["classics"]}
 
 
 def _text(told: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ def read_experiment(path: Path) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise ConfigurationError(f"{path} is no JSON: {error}", hint=_HINT) from error
     try:
-        hidden = _hidden(said.get("records", []))
+        hidden = _hidden(said.get("scores", {}))
         return {
             "kind": _name(said["kind"]),
             "nodes": int(said["nodes"]),
@@ -70,14 +70,13 @@ def _rows(told: Mapping[str, Any], name: str, hidden: Mapping[tuple[str, str], f
     return rows[:ROWS_MAX]
 
 
-def _hidden(records: list[dict[str, Any]]) -> dict[tuple[str, str], float]:
-    """Return the mean hidden score by setting and arm, of the nodes that count."""
-    found: dict[tuple[str, str], list[float]] = {}
-    for record in records:
-        counted = [_number(outcome["hidden"]) for outcome in record["outcomes"] if outcome["counted"]]
-        if not record["silent"] and counted:
-            found.setdefault((_name(record["setting"]), _name(record["arm"])), []).append(fmean(counted))
-    return {key: fmean(values) for key, values in found.items()}
+def _hidden(scores: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """Return the mean hidden score by setting and arm: workloads count alike, and seeds within them."""
+    return {
+        (_name(setting), _name(arm)): fmean(fmean(map(_number, values)) for values in by_workload.values())
+        for setting, by_arm in scores.items()
+        for arm, by_workload in by_arm.items()
+    }
 
 
 def _number(value: Any) -> float:

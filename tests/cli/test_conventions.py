@@ -29,7 +29,7 @@ WITHOUT_JSON = {
     },
     "kernel-trainer": {
         "run", "export", "workload import", "workload record", "workload split", "workload generate",
-        "workload bundled",
+        "workload bundled", "experiment figure",
     },
 }  # fmt: skip
 # What no program may load before it says what commands there are.

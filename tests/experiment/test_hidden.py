@@ -59,10 +59,10 @@ def test_the_command_prints_a_table_for_each_kind(tmp_path: Path) -> None:
 
 def told_result() -> dict[str, object]:
     added = orjson.loads(orjson.dumps(effect({"git": [0.1, 0.2], "notes": [-0.05, 0.0]})))
-    late = {"effects": {"patterns": added, "programs": added}, "gifts": {"node_1": added}}
+    arms, nodes = {"patterns": added, "programs": added}, {"node_1": added}
     return {
         "kind": "page_replacement", "workloads": [{}, {}], "nodes": 4, "evaluations": 400, "seeds": 2,
-        "settings": {"late": late, "same": late},
+        "effects": {"late": arms, "same": arms}, "gifts": {"late": nodes, "same": nodes},
     }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_the_figure_has_a_row_for_each_arm_of_each_setting(tmp_path: Path) -> No
     assert sum(text.startswith(("late: ", "same: ")) for text in words) == 4
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"settings": 1}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"effects": {}}'])
 def test_what_is_no_result_is_one_clear_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "result.json"
     path.write_text(text)
@@ -90,6 +90,6 @@ def test_an_effect_of_ones_own_differences_is_told_as_the_experiments_own(tmp_pa
     differences = {"git": [0.1, 0.3, 0.2], "notes": [-0.1, 0.0, 0.1]}
     path = tmp_path / "differences.json"
     path.write_bytes(orjson.dumps(differences))
-    done = CliRunner().invoke(main, ["experiment", "effect", str(path)])
+    done = CliRunner().invoke(main, ["experiment", "effect", str(path), "--json"])
     assert done.exit_code == 0, done.output
     assert orjson.loads(done.output) == orjson.loads(orjson.dumps(effect(differences)))

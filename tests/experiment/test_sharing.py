@@ -164,20 +164,19 @@ def test_the_table_and_the_json_tell_every_arm(found: list[Record]) -> None:
     text, told = as_text(design, found), orjson.loads(orjson.dumps(as_json(design, found)))
     for arm in ARMS:
         assert arm in text
-    classics_, late = told["settings"]["classics"], told["settings"]["late"]
-    assert set(classics_["effects"]) == set(ARMS) - {CONTROL}
-    assert set(classics_["scores"]) == set(classics_["imports"]) == set(ARMS)
-    assert set(late["scores_without"]) == {"node_1", "node_2"}
+    assert set(told["effects"]["classics"]) == set(ARMS) - {CONTROL}
+    assert set(told["scores"]["classics"]) == set(told["imports"]["late"]) == set(ARMS)
+    assert set(told["scores_without"]["late"]) == {"node_1", "node_2"}
     assert sum(record.hidden for record in found) == pytest.approx(
         sum(
             score
-            for setting in (classics_, late)
-            for by_workload in (*setting["scores"].values(), *setting["scores_without"].values())
+            for setting in ("classics", "late")
+            for by_workload in (*told["scores"][setting].values(), *told["scores_without"][setting].values())
             for some in by_workload.values()
             for score in some
         )
     )
-    assert effects(found, Setting.CLASSICS)["all"].mean == pytest.approx(classics_["effects"]["all"]["mean"])
+    assert effects(found, Setting.CLASSICS)["all"].mean == pytest.approx(told["effects"]["classics"]["all"]["mean"])
 
 
 def test_a_round_is_short_enough_for_gifts_to_matter() -> None:
@@ -211,7 +210,7 @@ def test_the_command_prints_a_table_and_keeps_every_score(tmp_path: Path) -> Non
     done = CliRunner().invoke(main, ["experiment", "sharing", *options])
     assert done.exit_code == 0, done.output
     assert "late: a newcomer" in done.output
-    assert list(orjson.loads(output.read_bytes())["settings"]["late"]["scores"]) == [CONTROL, "programs"]
+    assert list(orjson.loads(output.read_bytes())["scores"]["late"]) == [CONTROL, "programs"]
 
 
 def test_a_workload_that_there_is_not_is_one_clear_line() -> None:

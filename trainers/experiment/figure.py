@@ -45,8 +45,9 @@ def figure(results: Sequence[Result]) -> str:
 def _panels(result: Result) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
     about = f"{result['kind']}, {len(result['workloads'])} workloads, {result['seeds']} seeds"
     about += f", {result['nodes']} nodes of {result['evaluations']} evaluations"
-    for setting, told in result["settings"].items():
-        rows = list(told["effects"].items()) + [(f"gifts of {node}", worth) for node, worth in told["gifts"].items()]
+    for setting, effects in result["effects"].items():
+        gifts = result["gifts"].get(setting, {})
+        rows = list(effects.items()) + [(f"gifts of {node}", worth) for node, worth in gifts.items()]
         yield f"{setting}: {about}", rows
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any
@@ -46,20 +46,23 @@ def as_json(design: Design, found: Sequence[Record]) -> dict[str, Any]:
         "nodes": design.nodes,
         "evaluations": design.evaluations,
         "seeds": design.seeds,
-        "settings": {str(setting): _setting(design, found, setting) for setting in design.settings},
+        "effects": _by_setting(design, lambda setting: _told(effects(found, setting))),
+        "gifts": _by_setting(design, lambda setting: _told(worths(found, setting))),
+        "imports": _by_setting(design, lambda setting: {arm: imports(found, setting, arm) for arm in design.arms}),
+        "scores": _by_setting(design, lambda setting: {arm: scores(found, setting, arm) for arm in design.arms}),
+        "scores_without": _by_setting(
+            design, lambda setting: {node: scores(found, setting, "all", node) for node in worths(found, setting)}
+        ),
     }
 
 
-def _setting(design: Design, found: Sequence[Record], setting: Setting) -> dict[str, Any]:
-    silenced = dict.fromkeys(record.silent for record in found if record.setting is setting and record.silent)
-    arms = [arm for arm in design.arms if scores(found, setting, arm)]
-    return {
-        "effects": {arm: asdict(added) for arm, added in effects(found, setting).items()},
-        "gifts": {node: asdict(worth) for node, worth in worths(found, setting).items()},
-        "imports": {arm: imports(found, setting, arm) for arm in arms},
-        "scores": {arm: scores(found, setting, arm) for arm in arms},
-        "scores_without": {node: scores(found, setting, "all", node) for node in silenced},
-    }
+def _by_setting(design: Design, of: Callable[[Setting], dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what is told of each setting, without what was not run in it."""
+    return {str(setting): {name: told for name, told in of(setting).items() if told} for setting in design.settings}
+
+
+def _told(effects_: Mapping[str, Effect]) -> dict[str, Any]:
+    return {name: asdict(effect) for name, effect in effects_.items()}
 
 
 def _mean(found: Sequence[Record], setting: Setting, arm: str) -> float:
