@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import trainers.cli
 from mqtt_hub.archive.digest import digests
 from mqtt_hub.cli import main
 from mqtt_hub.experiment.fleet import ARMS
@@ -57,3 +58,13 @@ def test_what_there_is_not_is_told_with_what_there_is(options: list[str]) -> Non
     done = CliRunner().invoke(main, ["experiment", *options])
     assert done.exit_code == ConfigurationError.exit_code
     assert "known: " in done.output
+
+
+def test_a_trainer_told_to_take_what_nobody_gives_says_what_there_is(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    options = ["--name", "AI_Node_1", "--token-file", str(token), "--home", str(tmp_path), "--takes", "programs,gold"]
+    done = CliRunner().invoke(trainers.cli.main, ["run", *options])
+    assert done.exit_code == ConfigurationError.exit_code
+    assert "'gold'" in done.output
+    assert "patterns, programs, requests, nothing" in done.output
