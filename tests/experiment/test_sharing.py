@@ -167,6 +167,8 @@ def test_the_table_and_the_json_tell_every_arm(found: list[Record]) -> None:
     assert set(told["effects"]["classics"]) == set(ARMS) - {CONTROL}
     assert set(told["scores"]["classics"]) == set(told["imports"]["late"]) == set(ARMS)
     assert set(told["scores_without"]["late"]) == {"node_1", "node_2"}
+    assert set(told["fleet_effects"]["classics"]) == set(ARMS) - {CONTROL}  # a newcomer is no fleet
+    assert told["fleet_effects"]["late"] == {}
     assert sum(record.hidden for record in found) == pytest.approx(
         sum(
             score

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -111,14 +111,16 @@ def scores(found: Sequence[Record], setting: Setting, arm: str, silent: str = ""
     return by_workload
 
 
-def effects(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
-    """Return what each arm adds to hidden scores in a setting, against no sharing."""
-    control = {key: record.hidden for key, record in _by_cell(found, setting, CONTROL)}
+def effects(
+    found: Sequence[Record], setting: Setting, score: Callable[[Record], float] = lambda record: record.hidden
+) -> dict[str, Effect]:
+    """Return what each arm adds to hidden scores in a setting, against no sharing; ``score`` says to which."""
+    control = {key: score(record) for key, record in _by_cell(found, setting, CONTROL)}
     result = {}
     for arm in dict.fromkeys(record.arm for record in found if record.setting is setting and record.arm != CONTROL):
         differences: dict[str, list[float]] = {}
         for (workload, seed), record in _by_cell(found, setting, arm):
-            differences.setdefault(workload, []).append(record.hidden - control[workload, seed])
+            differences.setdefault(workload, []).append(score(record) - control[workload, seed])
         result[arm] = effect(differences)
     return result
 

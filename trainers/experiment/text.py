@@ -23,15 +23,20 @@ def as_text(design: Design, found: Sequence[Record]) -> str:
             f"{setting}: {_what(setting)}",
             f"  {CONTROL:<10} {_mean(found, setting, CONTROL):6.3f}  of the gap closed on hidden parts",
         ]
+        fleets = _of_fleets(found, setting)
         for arm, added in effects(found, setting).items():
             used = sum(imports(found, setting, arm)["used"].values())
-            lines.append(f"  {arm:<10} {_mean(found, setting, arm):6.3f}  {_effect(added)}  used {used:,} times")
+            lines.append(
+                f"  {arm:<10} {_mean(found, setting, arm):6.3f}  {_effect(added)}  used {used:,} times"
+                + (f", fleet {_effect(fleets[arm])}" if arm in fleets else "")
+            )
         lines += [f"  {node}'s gifts    {_effect(worth)}" for node, worth in worths(found, setting).items()]
         blocks.append("\n".join(lines))
     blocks.append(
         f"{design.nodes} nodes, {design.evaluations} evaluations each, {design.seeds} seeds,"
         f" {len(design.pairs)} workloads. In brackets: 95 % over seeds, for these workloads; then over workloads too.\n"
-        "+ or -: zero lies outside of the first. Used: new bests that go back to something imported."
+        "+ or -: zero lies outside of the first. Used: new bests that go back to something imported.\n"
+        "Fleet: the same of the one node whose own evidence is best, which is what a fleet would hand over."
     )
     return "\n\n".join(blocks)
 
@@ -47,6 +52,7 @@ def as_json(design: Design, found: Sequence[Record]) -> dict[str, Any]:
         "evaluations": design.evaluations,
         "seeds": design.seeds,
         "effects": _by_setting(design, lambda setting: _told(effects(found, setting))),
+        "fleet_effects": _by_setting(design, lambda setting: _told(_of_fleets(found, setting))),
         "gifts": _by_setting(design, lambda setting: _told(worths(found, setting))),
         "imports": _by_setting(design, lambda setting: {arm: imports(found, setting, arm) for arm in design.arms}),
         "scores": _by_setting(design, lambda setting: {arm: scores(found, setting, arm) for arm in design.arms}),
@@ -63,6 +69,11 @@ def _by_setting(design: Design, of: Callable[[Setting], dict[str, Any]]) -> dict
 
 def _told(effects_: Mapping[str, Effect]) -> dict[str, Any]:
     return {name: asdict(effect) for name, effect in effects_.items()}
+
+
+def _of_fleets(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
+    """Return what arms add to what a fleet hands over, where its nodes search for the same."""
+    return effects(found, setting, lambda record: record.fleet) if setting in {Setting.SAME, Setting.CLASSICS} else {}
 
 
 def _mean(found: Sequence[Record], setting: Setting, arm: str) -> float:
