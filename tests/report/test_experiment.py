@@ -21,6 +21,7 @@ from trainers.workloads.format import Workload
 
 def outcome(hidden: float) -> Outcome:
     made: dict[str, Any] = {field.name: 0 for field in fields(Outcome)}
+    made |= {"adopted": {}, "used": {}, "chosen": ()}
     return Outcome(**(made | {"node": "node_1", "workload": "w", "counted": True, "hidden": hidden}))
 
 
@@ -64,7 +65,7 @@ def test_effects_come_with_both_intervals_and_the_arms_hidden_scores(tmp_path: P
     "said",
     [
         b"{", b"[]", b"{}", b'"x"', experiment() | {"seeds": None}, experiment() | {"effects": {"late": {"all": 3}}},
-        experiment() | {"kind": 3}, experiment() | {"workloads": 5}, experiment() | {"records": [1]},
+        experiment() | {"kind": 3}, experiment() | {"workloads": 5}, experiment() | {"scores": [1]},
         experiment() | {"effects": {"late": {"all": {"mean": "nan", "pairs": 1, "seeds": {}, "workloads": {}}}}},
     ],
 )  # fmt: skip
