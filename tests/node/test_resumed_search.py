@@ -80,25 +80,25 @@ def test_a_search_that_is_killed_twice_comes_to_the_same_as_one_that_ran_through
     sessions = "SELECT count(DISTINCT session) FROM messages WHERE seq IS NOT NULL"
     assert rows(one, sessions) == [(1,)]
     assert rows(other, sessions)[0][0] > 1
-    run_through(third, "--seed", "2")  # and the digests tell searches apart
+    run_through(third, "--seed", "2", "--evaluations", "200")  # and the digests tell searches apart
     assert not set(came_to(third)[:2]) & set(came_to(one)[:2])
 
 
 @pytest.mark.long
 def test_another_seed_or_anew_begins_anew_and_a_spent_budget_is_spent(tmp_path: Path) -> None:
     home = home_of(tmp_path / "home")
-    for options, said in (
-        (("--evaluations", "120"), ""),
-        (("--evaluations", "120"), "going on after 1"),
-        (("--evaluations", "120", "--seed", "2"), "is of another search"),
-        (("--evaluations", "120", "--seed", "2", "--anew"), ""),
-    ):
-        path = home.nodes / NAME / "node.log"
-        path.unlink(missing_ok=True)
-        with Hub(home) as hub, RunningNode(home, hub.port, NAME, *options) as node:
-            assert node.exit_code() == 0, node.complaint()
-            assert said in node.log()
-            assert node.said("of the gap closed") == (not said.startswith("going on"))
+    with Hub(home) as hub:
+        for options, said in (
+            (("--evaluations", "120"), ""),
+            (("--evaluations", "120"), "going on after 1"),
+            (("--evaluations", "120", "--seed", "2"), "is of another search"),
+            (("--evaluations", "120", "--seed", "2", "--anew"), ""),
+        ):
+            (home.nodes / NAME / "node.log").unlink(missing_ok=True)
+            with RunningNode(home, hub.port, NAME, *options) as node:
+                assert node.exit_code() == 0, node.complaint()
+                assert said in node.log()
+                assert node.said("of the gap closed") == (not said.startswith("going on"))
 
 
 def checkpoint(path: Path, seed: int = 1) -> Checkpoint:
