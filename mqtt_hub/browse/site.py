@@ -34,7 +34,8 @@ def metadata() -> dict[str, Any]:
         "databases": {
             "archive": {
                 "description": "docs/archive.md tells how the tables hang together.",
-                "tables": {name: table.metadata() for name, table in TABLES.items()},
+                "tables": {name: table.metadata() for name, table in TABLES.items()}
+                | {"_sqlite_migrations": {"hidden": True}},
                 "queries": {name: dict(question) for name, question in QUESTIONS.items()},
             },
             "search": {

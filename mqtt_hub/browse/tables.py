@@ -16,7 +16,7 @@ class Table:
     title: str
     description: str
     columns: Mapping[str, str]  # every column, in the order of the schema
-    units: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)  # such as pint knows, with which Datasette shows them
     facets: tuple[str, ...] = ()
     label: str = ""  # the column that names a row where others refer to it
     newest_first: str = ""  # the column to sort by, descending
@@ -335,14 +335,13 @@ TABLES: Mapping[str, Table] = {
             "kind": _KIND,
             "workload": "where it is stuck",
             "wanted": "what it asked for",
-            "evaluations": "the budget it asked a helper to spend",
+            "evaluations": "the budget it asked a helper to spend, in evaluations",
             "gap": "share of the gap that was closed when it asked",
             "state": "open, accepted, completed, declined or expired",
             "requested_at": _AT,
             "expires_at": _AT,
             "ended_at": _AT,
         },
-        units={"evaluations": "evaluations"},
         facets=("state", "kind"),
         newest_first="requested_at",
     ),
@@ -458,10 +457,9 @@ TABLES: Mapping[str, Table] = {
             "kind": _KIND,
             "status": "of the answers",
             "answers": "how many",
-            "evaluations": "spent on them",
+            "evaluations": "spent on them, in evaluations",
             "components": "answers that brought a program",
         },
-        units={"evaluations": "evaluations"},
     ),
     "lineage_of_accepted": Table(
         "Lineage of accepted components",

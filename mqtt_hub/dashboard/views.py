@@ -194,8 +194,12 @@ class Look:
         }
 
     def component(self, id_: str) -> dict[str, Any] | None:
-        """Return one component: sources, differences to its parents, lineage, verdicts, scores, who builds on it."""
-        found = findings.component(self.db, id_)
+        """Return one component: sources, differences to its parents, lineage, verdicts, scores, who builds on it.
+
+        ``id_`` may be the beginning of its id, where no other begins so.
+        """
+        named = queries.components_named(self.db, id_)
+        found = findings.component(self.db, named[0]) if len(named) == 1 else None
         if found is None:
             return None
         parents = []
@@ -211,7 +215,7 @@ class Look:
                 for submission in found["submissions"]
                 for row in findings.verdicts_of(self.db, submission=submission["id"])
             ],
-            "scores": findings.scores_of(self.db, id_),
+            "scores": findings.scores_of(self.db, found["id"]),
         }
 
     def standings(self) -> dict[str, Any]:

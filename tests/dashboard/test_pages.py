@@ -217,6 +217,13 @@ def test_a_component_page_has_sources_lineage_scores_and_users(client: FlaskClie
     assert client.get(f"/components/{digest(99)}").status_code == 404
 
 
+def test_a_component_is_found_by_the_beginning_of_its_id_where_no_other_begins_so(client: FlaskClient) -> None:
+    whole = client.get(f"/components/{digest(2)}")
+    assert client.get(f"/components/{digest(2)[:12]}").text == whole.text
+    assert client.get("/components/").status_code == 404
+    assert client.get("/api/components/none").status_code == 404
+
+
 def test_a_collaboration_and_a_node_are_told_with_all_that_belongs_to_them(client: FlaskClient) -> None:
     told = answer(client, "/api/collaborations/AI_Node_2.3.1")
     assert (told["requester"], told["workload"], told["state"]) == ("AI_Node_2", "sqlite", "completed")
