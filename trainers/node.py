@@ -45,6 +45,7 @@ __all__ = ["Node", "NodeSettings"]
 INBOX_MESSAGES_MAX = 2_000  # beyond it the oldest goes unheard, counted: what peers share can be had again
 WAIT_S = 0.5  # between two tries of an outbox that takes nothing
 HELLO_EVERY_S = 5.0
+HELLO_AGAIN_S = 1.0  # after the last one at the earliest, whatever the hub says of itself
 SILENCE_S = 15.0  # without a piece of the workloads that are missing; a slow link takes 4 s for one
 KEEP_ALIVE_S = 20
 QUEUED_MESSAGES_MAX = 2 * WINDOW_MESSAGES  # in the MQTT client; beyond it what the outbox has is sent later
@@ -247,6 +248,7 @@ class Node:
             )
             client.disconnect()
             return
+        self._greeted_at = self._clock()  # as good as: HELLO follows as soon as the subscriptions stand
         filters = subscriptions(settings.role, settings.name, settings.kinds, prefix=settings.prefix)
         client.subscribe([(topic, 1) for topic in filters])
 
@@ -321,7 +323,9 @@ class Node:
         # had decided and could say to nobody any more.
         restarted = self._hub_session not in (0, hub.session)
         self._hub_session = hub.session
-        if not retained and (restarted or not self.ready):
+        # Once: all that it said while we were away waits in the broker and comes now, before its answer.
+        unanswered = not self.ready and self._since(self._greeted_at) > HELLO_AGAIN_S
+        if not retained and (restarted or unanswered):
             self.greet()
 
     def _shun(self, hub: Status) -> None:

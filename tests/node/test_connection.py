@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,12 +13,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from mqtt_hub.broker.packets import Publish
 from mqtt_hub.cli import main
 from mqtt_hub.home import Home
+from mqtt_hub.protocol.codec import decode, encode
 from mqtt_hub.protocol.errors import ConfigurationError
+from mqtt_hub.protocol.table import MessageType
 from mqtt_hub.protocol.tls import Tls
-from tests.broker.harness import DEADLINE_S, Client
+from tests.broker.harness import DEADLINE_S, Client, connected
 from tests.hub.processes import Hub, made_home
+from tests.node.fleet import ROOT
+from tests.protocol.examples import message
 from trainers.node import Node, NodeSettings
 
 NAME = "AI_Node_1"
@@ -42,6 +49,16 @@ def until_ready(node: Node) -> None:
         assert time.monotonic() < end
 
 
+def said_until(watcher: Client, state: str) -> list[str]:
+    """Return the types of what a node says, up to and with this state of its own."""
+    said = []
+    while True:
+        heard = decode(watcher.expect(Publish).payload)
+        said.append(heard.type.value)
+        if heard.type is MessageType.STATUS and heard.body.state == state:
+            return said
+
+
 def test_a_node_is_accepted_over_tls(tmp_path: Path) -> None:
     home = made_home(tmp_path, nodes=(NAME,))
     home.config_path.write_text(home.config_path.read_text().replace("tls = false", "tls = true"))
@@ -59,6 +76,31 @@ def test_a_node_whose_address_must_wait_comes_again_and_is_accepted(tmp_path: Pa
                 codes.append(client.connect(NAME, username=NAME, password=b"wrong").code)
         with node_of(home, hub.port, tmp_path) as node:
             until_ready(node)
+
+
+def test_all_that_the_hub_said_of_itself_meanwhile_is_answered_by_one_hello(tmp_path: Path) -> None:
+    """A broker keeps every STATUS for a node that is away: one for each two seconds of a night."""
+    home = made_home(tmp_path, nodes=(NAME,))
+    command = [sys.executable, "-m", "mqtt_hub", "broker", "--open", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as broker:
+        try:
+            assert broker.stdout is not None
+            port = int(broker.stdout.readline().rsplit(":", 1)[1])
+            with connected(port, "watcher") as watcher, connected(port, "hub") as hub:
+                watcher.subscribe(("kernel/v1/hello/#", 1), (f"kernel/v1/status/{NAME}", 1))
+                with node_of(home, port, tmp_path):
+                    said_until(watcher, "init")
+                said_until(watcher, "disconnected")
+                for _ in range(50):
+                    hub.publish("kernel/v1/status/hub", encode(message(MessageType.STATUS, "hub")))
+                share = encode(message(MessageType.PATTERN_SHARE, "AI_Node_2"))
+                hub.publish("kernel/v1/pattern_share/AI_Node_2/page_replacement", share)
+                with node_of(home, port, tmp_path) as node:
+                    assert node.inbox.get(timeout=DEADLINE_S).type is MessageType.PATTERN_SHARE
+                said = said_until(watcher, "disconnected")
+            assert said.count("HELLO") == 1, said
+        finally:
+            broker.kill()
 
 
 @pytest.mark.parametrize("name", ["missing.pem", "empty.pem"])
