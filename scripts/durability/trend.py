@@ -2,7 +2,8 @@
 
 A straight line through the points by least squares. Memory at one moment is much like memory ten seconds before, so
 the points are fewer than they look: they count as n (1 - r) / (1 + r), r being the residuals' correlation with their
-neighbours (Santer et al. 2000, J. Geophys. Res. 105, section 4). The bound is that of 95 % confidence.
+neighbours (Santer et al. 2000, J. Geophys. Res. 105, section 4). Where that leaves none, as with memory that goes up by
+single steps, the steps are what is independent: a random walk with drift. The bound is that of 95 % confidence.
 """
 
 from __future__ import annotations
@@ -48,8 +49,18 @@ def trend(xs: Sequence[float], ys: Sequence[float]) -> Trend:
     neighbours = max(0.0, sum(a * b for a, b in pairwise(errors)) / square)
     freedom = count * (1 - neighbours) / (1 + neighbours) - 2
     if freedom < 1:
-        return Trend(slope, math.inf)
+        return _drift(xs, ys)
     return Trend(slope, _student(freedom) * math.sqrt(square / freedom / spread))
+
+
+def _drift(xs: Sequence[float], ys: Sequence[float]) -> Trend:
+    """Return the drift of a random walk: from end to end, as unsure as so many steps of their spread."""
+    steps = [after - before for before, after in pairwise(ys)]
+    mean = sum(steps) / len(steps)
+    freedom = len(steps) - 1
+    spread = math.sqrt(sum((step - mean) ** 2 for step in steps) / freedom)
+    length = xs[-1] - xs[0]
+    return Trend((ys[-1] - ys[0]) / length, _student(freedom) * spread * math.sqrt(len(steps)) / length)
 
 
 def _student(freedom: float) -> float:

@@ -61,6 +61,13 @@ def test_memory_that_wanders_is_less_sure_than_memory_that_jumps_as_far(trend: A
     assert unsure > 3 * sure
 
 
+def test_memory_that_goes_up_by_single_steps_has_a_bound(trend: Any) -> None:
+    steps = trend.trend(MINUTES, [40_000 + 40 * (minute > 13) + 40 * (minute > 31) for minute in MINUTES])
+    assert abs(steps.slope - 2) < 1e-9 + steps.bound < 4
+    rising = trend.trend(MINUTES, [float(int(minute / 2) * 100) for minute in MINUTES])
+    assert (steps.against(16), rising.against(16)) == ("flat", "grows")
+
+
 def test_of_a_few_points_nothing_is_said(trend: Any) -> None:
     found = trend.trend(MINUTES[:5], [1.0, 2.0, 3.0, 4.0, 5.0])
     assert found.against(1e9) == "unclear"
