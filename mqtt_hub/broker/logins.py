@@ -73,7 +73,8 @@ class _Book:
         if now_s - failures.last_s > self._limits.login_memory_s:
             del self._failures[key]
             return None
-        return max(failures.free_at_s - now_s, 0.0)
+        left_s = max(failures.free_at_s - now_s, 0.0)
+        return min(left_s, self._limits.login_backoff_s_max)  # a sum and a difference of floats may be a hair more
 
     def add(self, key: bytes, now_s: float) -> None:
         failures = self._failures.setdefault(key, _Failures(0, now_s, now_s))

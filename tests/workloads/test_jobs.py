@@ -136,12 +136,13 @@ def test_a_real_program_is_recorded() -> None:
     tried = subprocess.run(["perf", "sched", "record", "-o", "/dev/null", "true"], capture_output=True, check=False)
     if tried.returncode:
         pytest.skip("perf may not trace the scheduler here")
-    code = "import time\nfor _ in range(5):\n    sum(range(100_000)); time.sleep(.01)\n"
+    code = "import time\nfor _ in range(20):\n    sum(range(100_000)); time.sleep(.01)\n"
     made = record([sys.executable, "-I", "-c", code], name="naps", part="train")
     assert made.status == 0
     assert (made.workload.kind, made.workload.name, made.workload.part) == ("cpu_scheduling", "naps", "train")
     columns = [made.workload.words[place :: cpu.WIDTH] for place in range(cpu.WIDTH)]
-    assert sum(sleep > 5_000 for sleep in columns[4]) >= 5, "the five naps of ten thousand microseconds"
+    # Of twenty naps of ten thousand microseconds; perf loses events where a machine is busy.
+    assert sum(sleep > 5_000 for sleep in columns[4]) >= 5
     assert sum(columns[5]) > 1_000
 
 
