@@ -24,6 +24,8 @@ from trainers.workloads.record_cpu import record
 FOLDER = Path(cpu.__file__).parent / "workloads"
 README = (FOLDER / "README.md").read_text()
 
+RECORDINGS_MAX = 20
+
 
 def test_rows_are_in_order_of_what_would_be_ready_when_alone() -> None:
     jobs = [Job(10, "a", ((0, 5), (20, 7))), Job(12, "b", ((0, 100),), 64), Job(36, "a", ((0, 1),))]
@@ -137,13 +139,14 @@ def test_a_real_program_is_recorded() -> None:
     if tried.returncode:
         pytest.skip("perf may not trace the scheduler here")
     code = "import time\nfor _ in range(20):\n    sum(range(100_000)); time.sleep(.01)\n"
-    made = record([sys.executable, "-I", "-c", code], name="naps", part="train")
-    assert made.status == 0
-    assert (made.workload.kind, made.workload.name, made.workload.part) == ("cpu_scheduling", "naps", "train")
-    columns = [made.workload.words[place :: cpu.WIDTH] for place in range(cpu.WIDTH)]
-    # Of twenty naps of ten thousand microseconds; perf loses events where a machine is busy.
-    assert sum(sleep > 5_000 for sleep in columns[4]) >= 5
-    assert sum(columns[5]) > 1_000
+    for _try in range(RECORDINGS_MAX):  # the kernel throttles events where the rest of the machine makes many
+        made = record([sys.executable, "-I", "-c", code], name="naps", part="train")
+        assert made.status == 0
+        assert (made.workload.kind, made.workload.name, made.workload.part) == ("cpu_scheduling", "naps", "train")
+        columns = [made.workload.words[place :: cpu.WIDTH] for place in range(cpu.WIDTH)]
+        if sum(columns[4]) > 100_000 and sum(columns[5]) > 1_000:
+            return
+    pytest.fail("twenty naps of ten thousand microseconds were not seen")
 
 
 @pytest.mark.parametrize("command", [[], ["no-such-program-anywhere"]])

@@ -89,6 +89,8 @@ class _Trace:
                 if state[0] in "XZx":
                     self.ended.append((out, self.threads.pop(out)))
         if into is not None:
+            if into.used == 0 and into.ready <= into.done:  # perf lost its waking: it was woken by now
+                into.ready = now
             into.since = now
 
     def kept(self) -> list[_Thread]:
