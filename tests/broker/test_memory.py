@@ -1,7 +1,7 @@
 """What a crowd costs a real broker process in memory: nothing that stays.
 
 Each assault runs twice in full. The first shows how high the tide is: interpreter, caches and allocator keep what so
-many clients at once needed. After the second the process must hold (resident set) the same again, within 5 %.
+many clients at once needed. After the second the process must hold (resident set) the same again, within 10 %.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CROWD = 1.0 if os.environ.get("FULL_CROWD") else 0.1
 SETTLE_S = 60.0
 HOUSEKEPT_S = 21.0
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
-BACK = 1.05
+BACK = 1.1
 
 
 def resident_bytes(process_id: int) -> int:
