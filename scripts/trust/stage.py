@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -21,6 +19,7 @@ from mqtt_hub.protocol.bodies import Claim, OsComponentShare
 from mqtt_hub.protocol.errors import MqttHubError
 from mqtt_hub.protocol.submission import submission_id
 from mqtt_hub.protocol.table import MessageType
+from mqtt_hub.rehearsal import running_hub
 from mqtt_hub.spawn import NodePlan, Supervisor, enlist
 from mqtt_hub.workload_store import WorkloadStore
 from trainers.arenas.evaluator import Counters, Evaluator
@@ -138,34 +137,11 @@ def on_stage(home: Home) -> Iterator[Stage]:
         NodePlan(HONEST, "trainer", "memory_management", ("--evaluations", "300")),
     ]
     enlist(home, plans)
-    with _hub(home) as port, Evaluator(KIND) as evaluator:
+    with running_hub(home), Evaluator(KIND) as evaluator:
+        port = home.running_port()
         supervisor = Supervisor(home, plans, host="127.0.0.1", port=port, prefix="kernel")
         supervisor.start()
         try:
             yield Stage(home, port, workloads, evaluator)
         finally:
             supervisor.stop()
-
-
-@contextmanager
-def _hub(home: Home) -> Iterator[int]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mqtt_hub", "serve", "--home", str(home.path), "--log-file", str(home.path / "hub.log")],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + DEADLINE_S
-        while not home.port_path.exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise MqttHubError("the hub did not start", hint=f"see {home.path / 'hub.log'}")
-            time.sleep(0.05)
-        yield home.running_port()
-    finally:
-        process.terminate()
-        try:
-            process.wait(DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
