@@ -1,7 +1,8 @@
 """What a crowd costs a real broker process in memory: nothing that stays.
 
 Each assault runs twice in full. The first shows how high the tide is: interpreter, caches and allocator keep what so
-many clients at once needed. After the second the process must hold (resident set) the same again, within 10 %.
+many clients at once needed. After the second the process must hold (resident set) the same again, within 5 %; after
+readers that stall at most a quarter more than before the first.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ CROWD = 1.0 if os.environ.get("FULL_CROWD") else 0.1
 SETTLE_S = 60.0
 HOUSEKEPT_S = 21.0
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
-BACK = 1.1
+BACK = 1.05
+OVER_COLD = 1.25  # for stalled readers: what the allocator keeps differs from crowd to crowd, but is little
 
 
 def resident_bytes(process_id: int) -> int:
@@ -60,13 +62,14 @@ def settled_bytes(process_id: int) -> int:
     return least
 
 
-def assert_back(process_id: int, assault: Callable[[], None]) -> None:
+def assert_back(process_id: int, assault: Callable[[], None], *, over_cold: float | None = None) -> None:
     cold = resident_bytes(process_id)
     assault()
     warm = settled_bytes(process_id)
     assault()
     end = time.monotonic() + SETTLE_S
-    while (after := resident_bytes(process_id)) > warm * BACK:
+    most = warm * BACK if over_cold is None else cold * over_cold
+    while (after := resident_bytes(process_id)) > most:
         assert time.monotonic() < end, (cold, warm, after)
         time.sleep(0.1)
     print(f"MB resident: {cold / 1e6:.1f} cold, {warm / 1e6:.1f} after one, {after / 1e6:.1f} after two")  # noqa: T201 — seen with -s
@@ -127,4 +130,4 @@ def test_a_crowd_of_stalled_readers_leaves_nothing() -> None:
                 held = resident_bytes(process_id)
                 assert held > 200_000_000 * CROWD, "they have stalled: what they do not read is held"
 
-        assert_back(process_id, stall)
+        assert_back(process_id, stall, over_cold=OVER_COLD)
