@@ -13,7 +13,7 @@ import sys
 __all__ = ["WITHOUT_THREAD_CACHES", "give_back", "keep_large_blocks_apart", "share_one_arena"]
 
 # For the environment of a process of many threads that take turns. Each keeps freed blocks of its own, up to seven of
-# each of 64 sizes: with 144 threads that is memory that grows by 5 KiB with every request, for days.
+# each of 64 sizes: with a hundred threads that is memory that grows by 5 KiB with every request, for days.
 WITHOUT_THREAD_CACHES = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 
 _TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None

@@ -11,6 +11,7 @@
                                                                                 └──▶ api: the same as JSON
 
     server      cheroot, in the process that `mqtt-hub serve` starts (child.py) or `mqtt-hub dashboard`
+    threads     as many as viewers and pages need
     app         the Flask application: snapshot a request, headers, errors
     gate        who may look, who may act; actions: what an operator does
 

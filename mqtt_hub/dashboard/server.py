@@ -2,10 +2,10 @@
 
 ::
 
-    threads:  PAGE_THREADS for pages and JSON + VIEWERS_MAX, each of which one viewer's stream may hold
+    threads:  one for each viewer's stream, and SPARE_THREADS for pages and JSON (threads.py)
               1 follower of the archive, 1 connection to the broker (and paho's)
 
-Every stream of events holds a thread that sleeps, and there are as many threads as streams are let in and some
+Every stream of events holds a thread that sleeps, and there may be as many threads as streams are let in and some
 more, so pages are answered however many follow. A viewer that reads too slowly fills its socket, its thread waits
 `STALLED_S` and lets it go; it comes back and is told what it missed.
 """
@@ -31,15 +31,15 @@ from mqtt_hub.dashboard.fan_out import VIEWERS_MAX, FanOut
 from mqtt_hub.dashboard.follower import Follower
 from mqtt_hub.dashboard.gate import Gate, is_loopback
 from mqtt_hub.dashboard.hub_watch import HubWatch, Seen
+from mqtt_hub.dashboard.threads import SPARE_THREADS, Threads
 from mqtt_hub.home import Home, write_private
 from mqtt_hub.protocol.errors import ConfigurationError
 
 __all__ = ["Dashboard", "serve_dashboard"]
 
-PAGE_THREADS = 8
 STALLED_S = 10
 STOP_S = 2
-GIVE_BACK_EVERY_S = 60.0
+REST_EVERY_S = 60.0
 BACKLOG_CONNECTIONS = 256
 KEPT_CONNECTIONS = 256  # idle ones, kept open for the next request
 HEADER_BYTES_MAX = 32 * 1024
@@ -60,9 +60,10 @@ class Dashboard:
         gate = Gate(home, open_to_viewers=is_loopback(host))
         app = create_app(home, gate, self._watch, self._fan_out)
         self._server = wsgi.Server(
-            (host, port), app, numthreads=PAGE_THREADS + VIEWERS_MAX, timeout=STALLED_S,
+            (host, port), app, timeout=STALLED_S,
             request_queue_size=BACKLOG_CONNECTIONS, shutdown_timeout=STOP_S, server_name="mqtt-hub",
         )  # fmt: skip
+        self._server.requests = self._threads = Threads(self._server, VIEWERS_MAX + SPARE_THREADS)
         self._server.max_request_header_size = HEADER_BYTES_MAX
         self._server.max_request_body_size = BODY_BYTES_MAX
         self._server.keep_alive_conn_limit = KEPT_CONNECTIONS
@@ -94,6 +95,11 @@ class Dashboard:
         """Answer requests until `stop`."""
         self._server.serve()
 
+    def rest(self) -> None:
+        """Give back what a crowd has left: threads and memory."""
+        self._threads.rest()
+        give_back()
+
     def stop(self) -> None:
         """End all streams, then the server."""
         self._fan_out.close()
@@ -124,8 +130,8 @@ def serve_dashboard(home: Home, host: str, port: int, started: Callable[[str], N
         write_private(home.dashboard_path, url + "\n")
         started(url)
         threading.Thread(target=dashboard.serve, name="server", daemon=True).start()
-        while not told.wait(GIVE_BACK_EVERY_S):
-            give_back()
+        while not told.wait(REST_EVERY_S):
+            dashboard.rest()
     finally:  # whatever ended it: cheroot's threads would keep the process alive
         with suppress(OSError):
             if home.dashboard_path.read_text().strip() == url:  # and not that of one that was started since
