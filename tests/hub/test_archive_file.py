@@ -9,6 +9,8 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from mqtt_hub.archive import schema
+from mqtt_hub.archive.migrations.knowledge import m0002_knowledge, m0003_views
+from mqtt_hub.archive.migrations.messages import m0001_messages
 from mqtt_hub.archive.schema import MIGRATIONS, open_archive, open_read_only
 from mqtt_hub.archive.writer import ArchiveWriter, Quorum
 from mqtt_hub.protocol.errors import ArchiveError
@@ -46,7 +48,7 @@ def test_patterns_of_an_older_archive_are_still_read_and_the_best_of_each_kind_k
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = Migrations("mqtt_hub.archive")
-    for migration in (schema.m0001_messages, schema.m0002_knowledge, schema.m0003_views):
+    for migration in (m0001_messages, m0002_knowledge, m0003_views):
         older()(migration)
     with monkeypatch.context() as then:
         then.setattr(schema, "MIGRATIONS", older)

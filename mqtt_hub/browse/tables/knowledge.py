@@ -1,0 +1,201 @@
+"""What nodes have found, and who with whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mqtt_hub.browse.tables.table import AT, DIGEST, KIND, MESSAGE, VERDICT, Table
+
+__all__ = ["KNOWLEDGE"]
+
+_PATTERN = {
+    "kind": KIND,
+    "function": "the function of the form it was found in",
+    "expression": "source in the policy language",
+    "unit": "what it measures: time, count, size, rate, index or free",
+    "gain": "share of the gap that is lost without it, measured by ablation on the train part",
+    "uses": "how often it stood in a new best of its author",
+    "workload": "id of the train part it was measured on",
+    "component": "the program it was taken from",
+}
+
+KNOWLEDGE: Mapping[str, Table] = {
+    "patterns": Table(
+        "Patterns",
+        "PATTERN_SHARE: sub-expressions that helped, with their evidence; read from the messages.",
+        {
+            "id": MESSAGE,
+            "message": MESSAGE,
+            "node": "who shared it",
+            **_PATTERN,
+        },
+        facets=("kind", "function", "node"),
+        newest_first="gain",
+    ),
+    "best_patterns": Table(
+        "Best patterns",
+        "Of each kind the 64 patterns with the largest gain, each expression once: from them nodes are greeted.",
+        _PATTERN,
+        facets=("kind", "function"),
+        newest_first="gain",
+    ),
+    "code": Table(
+        "Code",
+        "CODE_SHARE: whole programs with what their authors claim for them.",
+        {
+            "id": "number in this archive",
+            "message": MESSAGE,
+            "node": "who shared it",
+            "kind": KIND,
+            "component": DIGEST,
+            "source": "canonical source in the policy language",
+            "authors": "nodes that have a part in it, a JSON list",
+            "parents": "components it descends from, a JSON list",
+            "claims": "raw counters by workload, as claimed, JSON",
+        },
+        facets=("kind", "node"),
+        newest_first="id",
+    ),
+    "components": Table(
+        "Components",
+        "OS_COMPONENT_SHARE: what was submitted for validation, as the best of its submissions has it.",
+        {
+            "id": DIGEST,
+            "message": MESSAGE,
+            "node": "who sent its best submission",
+            "kind": KIND,
+            "source": "canonical source in the policy language",
+            "c_source": "the same as C, from the validator",
+            "target": "the workload it is meant for",
+            "claims": "raw counters by workload, as claimed, JSON",
+            "verdict": VERDICT,
+            "reason": "why",
+            "submitted_at": AT,
+            "judged_at": AT,
+            "digest": "of the result that a quorum of validators agreed on",
+            "submission": "the best one",
+        },
+        facets=("verdict", "kind", "target"),
+        newest_first="submitted_at",
+    ),
+    "component_authors": Table(
+        "Authors of components",
+        "Who has a part in a component.",
+        {"component": DIGEST, "author": "node"},
+        facets=("author",),
+    ),
+    "lineage": Table(
+        "Lineage",
+        "Which component descends from which.",
+        {"component": "the child", "parent": "its parent", "kind": KIND, "node": "who made the child"},
+        facets=("node",),
+    ),
+    "discoveries": Table(
+        "Discoveries",
+        "Who told of a component first, in a message of any type: its finder, whoever submits it.",
+        {"component": DIGEST, "node": "the finder", "message": MESSAGE},
+        facets=("node",),
+    ),
+    "collaborations": Table(
+        "Collaborations",
+        "COLLABORATION_REQUEST: who was stuck on what, and how it ended.",
+        {
+            "id": "correlation id of the request",
+            "message": MESSAGE,
+            "requester": "who asked",
+            "kind": KIND,
+            "workload": "where it is stuck",
+            "wanted": "what it asked for",
+            "evaluations": "the budget it asked a helper to spend, in evaluations",
+            "gap": "share of the gap that was closed when it asked",
+            "state": "open, accepted, completed, declined or expired",
+            "requested_at": AT,
+            "expires_at": AT,
+            "ended_at": AT,
+        },
+        facets=("state", "kind"),
+        newest_first="requested_at",
+    ),
+    "collaboration_answers": Table(
+        "Answers to collaborations",
+        "COLLABORATION_RESPONSE: who helped, what it cost and what came of it.",
+        {
+            "id": "number in this archive",
+            "message": MESSAGE,
+            "collaboration": "the request",
+            "helper": "who answered",
+            "status": "accepted, declined or completed",
+            "reason": "in words",
+            "evaluations": "really spent",
+            "component": "the result, where there is one",
+            "answered_at": AT,
+        },
+        facets=("status", "helper"),
+    ),
+    "progress": Table(
+        "Progress",
+        "Every time a node told a better score than ever before on a workload: its own measure on the train part.",
+        {
+            "id": "number in this archive",
+            "message": MESSAGE,
+            "node": "whose",
+            "kind": KIND,
+            "workload": "name of the workload",
+            "best": "share of the gap between default baseline and bound that is closed; 1 is the bound",
+            "evaluations": "of the node so far, over all its workloads",
+            "at": AT,
+        },
+        facets=("workload", "node"),
+    ),
+    "imports": Table(
+        "Imports",
+        "Programs shared by a node that build on another's work: one row a program and author beside the sender.",
+        {
+            "id": "number in this archive",
+            "message": MESSAGE,
+            "node": "who shared the program",
+            "kind": KIND,
+            "workload": "digest of the train part that it was claimed on",
+            "author": "whose work it builds on",
+            "component": DIGEST,
+            "at": AT,
+        },
+        facets=("author", "node"),
+    ),
+    "workloads": Table(
+        "Workloads",
+        "The name of each workload's digest, as the first submission made for it, or score on it, names it.",
+        {
+            "id": "SHA-256 of its requests, by which claims and scores name it",
+            "kind": KIND,
+            "name": "the workload's name",
+            "part": "train or hidden",
+        },
+        label="name",
+    ),
+    "who_helped_whom": Table(
+        "Who helped whom",
+        "Answers to collaboration requests by helper and requester.",
+        {
+            "helper": "who answered",
+            "requester": "who asked",
+            "kind": KIND,
+            "status": "of the answers",
+            "answers": "how many",
+            "evaluations": "spent on them, in evaluations",
+            "components": "answers that brought a program",
+        },
+    ),
+    "lineage_of_accepted": Table(
+        "Lineage of accepted components",
+        "The ancestors of each accepted component, nearest first.",
+        {
+            "component": "the accepted one",
+            "generation": "0: itself, 1: its parents, …",
+            "ancestor": DIGEST,
+            "found_by": "the node that told of it first, or else named it first",
+            "shared": "1: it was told of; 0: only named as a parent",
+        },
+        facets=("found_by",),
+    ),
+}
