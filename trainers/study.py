@@ -21,7 +21,7 @@ from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.kind import Kind
 from trainers.arenas.registry import kind_of
 from trainers.policy import Component, canonical, component_id, parse
-from trainers.search.final import Choice, choose
+from trainers.search.final import Choice, choose, standing
 from trainers.search.island import Evaluate, Island
 from trainers.search.memory import Measured, forget_oldest
 from trainers.search.objective import Objective
@@ -114,6 +114,7 @@ class Study:
             for name, (weight, evaluate) in measures(*parts).items()
         }
         self._whole = self._measures["whole"][1]
+        self._reference = gauge.baseline(self.kind.baseline, workload.id, workload.capacity).values
         self._rivals = rivals
         self._waiting: list[Import] = []
         self._authors: dict[str, frozenset[str]] = {}  # of what was imported, by id
@@ -167,18 +168,21 @@ class Study:
         return entered
 
     def choose(self) -> Choice | None:
-        """Return the component to stand for this study, or None when nothing runs to its end."""
+        """Return the component to stand for this study, or None when nothing stands against the textbook."""
         self.chosen_at = self.island.evaluations
+        candidates = [*self.island.finalists(FINALISTS), *self.island.seeds]
+        textbook = [*self._rivals, *(seed.component for seed in self.island.seeds)]
+        stand = standing((one.component for one in candidates), textbook, self._value)
         try:
-            return choose([*self.island.finalists(FINALISTS), *self.island.seeds], self._measures)
+            return choose((one for one in candidates if one.component in stand), self._measures)
         except ValueError:
             return None
 
     def bar(self) -> float:
-        """Return the best mean of the textbook's programs on the same measures: nothing below it is worth telling."""
+        """Return the best mean that the textbook's own choice would have: nothing below it is worth telling."""
         total = sum(weight for weight, _evaluate in self._measures.values())
         means = [0.0]  # the default policy itself
-        for rival in self._rivals:
+        for rival in standing(self._rivals, self._rivals, self._value):
             scored = [(weight, evaluate(rival)) for weight, evaluate in self._measures.values()]
             if all(fitness is not None for _weight, fitness in scored):
                 means.append(sum(weight * fitness.score for weight, fitness in scored if fitness) / total)
@@ -199,6 +203,11 @@ class Study:
         if fitness is None:
             return None
         return Claim(self.workload.id, self.workload.capacity, dict(fitness.counters))
+
+    def _value(self, component: Component) -> int | None:
+        """Return what a validator would make of the whole train part: no caution, no stress; None where it fails."""
+        fitness = self._whole(component)
+        return None if fitness is None else self.kind.value(fitness.counters, self._reference)
 
     def authors(self, individual: Individual, me: str) -> tuple[str, ...]:
         """Return who has a part in it: this node, and whoever's material its functions go back to."""

@@ -3,11 +3,18 @@
 The finalists and all seeds are measured again on slices and capacities that the search did not climb; the
 best mean of all measures wins, and its evidence is kept beside it. A seed may well win: then search found
 nothing better, and the choice says so.
+
+::
+
+    finalists, seeds ── standing: what a validator would count, no worse than the textbook's ──▶ choose ──▶ Choice
+
+Measures may be more careful than the verdict (a search value, stress), so the best by them can be a program that does
+badly on the load as it is. What the textbook beats by the plain value, on all that may be seen, does not stand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from trainers.policy.simplify import simplify
@@ -16,7 +23,7 @@ from trainers.policy.tree import Component
 from trainers.search.island import Evaluate
 from trainers.search.population import Individual
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "choose", "standing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,18 @@ class Choice:
     evidence: Mapping[str, float]  # measure: score
     mean: float  # of the evidence, by weight
     candidates: int  # that were compared
+
+
+def standing(
+    candidates: Iterable[Component], textbook: Iterable[Component], value: Callable[[Component], int | None]
+) -> frozenset[Component]:
+    """Return the candidates whose ``value`` (lower is better) is no higher than the lowest of the ``textbook``.
+
+    None is the value of a program that fails: as a candidate it is out, in the textbook it says nothing.
+    """
+    values = [found for found in map(value, textbook) if found is not None]
+    valued = [(candidate, value(candidate)) for candidate in candidates]
+    return frozenset(one for one, found in valued if found is not None and found <= min(values, default=found))
 
 
 def choose(candidates: Iterable[Individual], measures: Mapping[str, tuple[float, Evaluate]]) -> Choice:

@@ -1,0 +1,53 @@
+"""What stands for a study: nothing that the textbook beats by the plain value, however well it does by careful ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+from trainers.arenas.classics import classics as textbook_of
+from trainers.arenas.cpu_scheduling.kind import KIND
+from trainers.arenas.evaluate import bundled
+from trainers.arenas.evaluator import Counters
+from trainers.arenas.evaluators import Evaluators
+from trainers.policy import Component
+from trainers.search.final import choose, standing
+from trainers.study import Meter, Study
+
+OVERLOAD = next(found for found in bundled(KIND.name) if (found.name, found.part) == ("overload", "train"))
+
+
+def test_who_is_above_the_lowest_of_the_textbook_and_who_fails_does_not_stand(
+    classics: Mapping[str, Component],
+) -> None:
+    values = {classics["lru"]: 10, classics["fifo"]: 7, classics["arc"]: 8, classics["clock"]: 6, classics["bip"]: None}
+    found = standing(values, [classics["lru"], classics["fifo"], classics["bip"]], values.__getitem__)
+    assert found == {classics["fifo"], classics["clock"]}
+    for silent in ([], [classics["bip"]]):
+        assert standing(values, silent, values.__getitem__) == values.keys() - {classics["bip"]}
+
+
+def test_under_overload_the_choice_is_no_worse_than_the_textbook_though_stress_prefers_one_that_is() -> None:
+    programs = textbook_of(KIND.name)
+    few = [programs[name] for name in ("mlfq", "cfs")]
+
+    with Evaluators() as evaluators:
+
+        def value(component: Component) -> int:
+            evaluator = evaluators.of(KIND.name)
+            yardstick = evaluator.baseline(KIND.baseline, OVERLOAD.id, OVERLOAD.capacity)
+            outcome = evaluator.run(component, OVERLOAD.id, OVERLOAD.capacity)
+            assert isinstance(outcome, Counters)
+            return KIND.value(outcome.values, yardstick.values)
+
+        study = Study(OVERLOAD, seeds=few, rivals=few, meter=Meter(evaluators), rng=random.Random(1))
+        study.island.run(len(few))
+        careful = choose(study.island.seeds, study._measures)
+        choice = study.choose()
+        bar = study.bar()
+        mlfq, cfs = map(value, few)
+    assert careful.individual.component == programs["mlfq"]
+    assert mlfq > cfs
+    assert choice is not None
+    assert choice.individual.component == programs["cfs"]
+    assert bar == max(0.0, choice.mean) < careful.mean, "what is told must beat what stands, not what does not"
