@@ -14,11 +14,12 @@ from trainers.arenas.errors import EvaluationError
 from trainers.arenas.evaluate import bundled
 from trainers.arenas.registry import DEFAULT, kind_of
 from trainers.arenas.registry import kinds as known_kinds
-from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
+from trainers.experiment.arms import ACROSS_KINDS, ARMS, CONTROL, SHUFFLED
 from trainers.experiment.figure import figure
 from trainers.experiment.hidden import Budget, rows
 from trainers.experiment.hidden import as_json as hidden_json
 from trainers.experiment.hidden import as_text as hidden_text
+from trainers.experiment.roles import ROLES
 from trainers.experiment.settings import Pair, Setting
 from trainers.experiment.sharing import Design, records
 from trainers.experiment.statistics import effect
@@ -80,6 +81,7 @@ def sharing(
         nodes=nodes,
         evaluations=evaluations,
         seeds=seeds,
+        abroad=_abroad(kind),
         leave_one_out=leave_one_out,
     )
     found, of_a_seed = [], len(design.cells()) // seeds
@@ -101,7 +103,7 @@ def sharing(
 )
 @click.option(
     "--arm",
-    type=click.Choice([arm for arm in ARMS if arm != SHUFFLED]),
+    type=click.Choice([arm for arm in ARMS if arm not in (SHUFFLED, *ACROSS_KINDS)]),
     default="all",
     show_default=True,
     help="What nodes share.",
@@ -192,6 +194,11 @@ def _pairs(kind: str, names: str | None) -> tuple[Pair, ...]:
     if unknown := [name for name in wanted if name not in known]:
         raise EvaluationError(f"{kind} has no bundled workload {unknown[0]!r}", hint=f"known: {', '.join(known)}")
     return tuple(Pair(parts[name, "train"], parts[name, "hidden"]) for name in wanted)
+
+
+def _abroad(kind: str) -> tuple[Pair, ...]:
+    """Return the bundled workloads of the other kinds whose features have roles."""
+    return tuple(pair for other in ROLES if other != kind for pair in _pairs(other, None))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -8,6 +8,8 @@ programs  each best program
 requests  who is stuck asks; one helper spends its own budget on the problem
 all       programs, functions, patterns and requests
 shuffled  as many programs, but of strangers who search for another workload: is it what is given, or that it is?
+foreign   patterns of nodes that searched for other kinds, read by the roles of features (`roles`); only in `late`
+scrambled the same patterns over features of other roles: is it what is said, or that something is?
 ========  ===================================================================================================
 
 Programs and patterns are given once; functions again in whatever is the taker's best by then. Whatever is taken is
@@ -21,13 +23,15 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from trainers.experiment.member import ANSWER, Member
+from trainers.experiment.roles import Foreign, Reading, scramble, translate
 from trainers.policy.source import component_id
 from trainers.policy.tree import Component
 
-__all__ = ["ARMS", "CONTROL", "SHUFFLED", "Exchange", "Table"]
+__all__ = ["ACROSS_KINDS", "ARMS", "CONTROL", "SHUFFLED", "Exchange", "Table"]
 
 CONTROL = "isolated"
 SHUFFLED = "shuffled"
+FOREIGN, SCRAMBLED = ACROSS_KINDS = ("foreign", "scrambled")  # somebody must have searched for another kind before
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class Table:
 
     members: Sequence[Member]
     strangers: Sequence[Member] = ()  # who search for another workload, in the arm `shuffled`
+    foreign: Sequence[Foreign] = ()  # what was mined in other kinds
     silent: str = ""  # a node whose gifts are left out, to see what they are worth
     given: set[tuple[str, str, str]] = field(default_factory=set)  # what, giver, component
 
@@ -114,6 +119,19 @@ def _shuffled(table: Table) -> None:
             member.take_programs([best])
 
 
+def _foreign(table: Table, read: Reading = translate) -> None:
+    for one in table.foreign:
+        key = ("foreign", one.giver, one.pattern.id)
+        for member in table.members if key not in table.given else ():
+            if member.left:
+                member.take_foreign(one, read)
+        table.given.add(key)
+
+
+def _scrambled(table: Table) -> None:
+    _foreign(table, scramble)
+
+
 def _all(table: Table) -> None:
     for exchange in (_programs, _functions, _patterns, _requests):
         exchange(table)
@@ -127,4 +145,6 @@ ARMS: dict[str, Exchange] = {
     "requests": _requests,
     "all": _all,
     SHUFFLED: _shuffled,
+    FOREIGN: _foreign,
+    SCRAMBLED: _scrambled,
 }

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from trainers.arenas.evaluators import Evaluators
 from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED, Table
 from trainers.experiment.member import Member, Snapshot, hidden_score
+from trainers.experiment.roles import Foreign
 from trainers.experiment.settings import Pair, Plan
 from trainers.policy.source import component_id
 
@@ -39,6 +40,7 @@ class Outcome:
     used: Mapping[str, int]  # improvements whose program goes back to one
     chosen: tuple[str, ...]  # that the final choice goes back to
     helped: int
+    refused: Mapping[str, int]  # patterns of other kinds that say nothing here, by reason
 
 
 def run(
@@ -55,7 +57,7 @@ def run(
     strangers: list[Member] = []
     if arm == SHUFFLED and elsewhere is not None:
         strangers = [Member(replace(plan, pair=elsewhere), evaluators, seed) for plan in plans]
-    _rounds([*members, *strangers], arm, Table(members, strangers, silent), ROUND_EVALUATIONS)
+    _rounds([*members, *strangers], arm, Table(members, strangers, silent=silent), ROUND_EVALUATIONS)
     return [_outcome(member, evaluators) for member in members]
 
 
@@ -67,14 +69,18 @@ def run_late(
     seed: int,
     early: Sequence[Snapshot],
     strangers: Sequence[Snapshot] = (),
+    foreign: Sequence[Foreign] = (),
     silent: str = "",
 ) -> list[Outcome]:
-    """Return the outcome of a newcomer, and of those who were there ``early``; nobody else searches any more."""
+    """Return the outcome of a newcomer, and of those who were there ``early``; nobody else searches any more.
+
+    ``foreign`` is what was mined by nodes of other kinds.
+    """
     there = [Member.resumed(snapshot, evaluators) for snapshot in early]
     others = [Member.resumed(snapshot, evaluators) for snapshot in strangers] if arm == SHUFFLED else []
     newcomer = Member(plan, evaluators, seed)
     newcomer.search(len(plan.seeds))  # before it has something of its own, nothing can be put into it
-    table = Table([*there, newcomer], others, silent)
+    table = Table([*there, newcomer], others, foreign, silent)
     ARMS[arm](table)
     _rounds([newcomer], arm, table, max(1, plan.evaluations // LATE_ROUNDS))
     return [_outcome(member, evaluators) for member in (*there, newcomer)]
@@ -109,4 +115,5 @@ def _outcome(member: Member, evaluators: Evaluators) -> Outcome:
         used=dict(member.used()),
         chosen=member.gifts_in(choice) if choice else (),
         helped=member.helped,
+        refused=dict(member.refused),
     )

@@ -2,7 +2,7 @@
 
 ::
 
-    others' gifts ─▶ take_programs, take_function, take_patterns ─▶ evaluated here, paid for ─▶ population
+    others' gifts ─▶ take_programs, take_function, take_patterns, take_foreign ─▶ evaluated here, paid for ─▶ population
                                                                       └▶ adopted, used: counted by kind of gift
 """
 
@@ -18,6 +18,8 @@ from trainers.arenas.classics import classics
 from trainers.arenas.evaluator import Failure
 from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.kind import Kind
+from trainers.arenas.registry import kind_of
+from trainers.experiment.roles import Foreign, Reading, Untranslatable
 from trainers.experiment.settings import Pair, Plan
 from trainers.policy.parse import complete
 from trainers.policy.source import component_id
@@ -30,10 +32,11 @@ from trainers.study import Meter, Study
 from trainers.workloads.format import Workload
 from trainers.yardstick import Yardstick
 
-__all__ = ["ANSWER", "FUNCTION", "PATTERN", "PROGRAM", "REQUEST", "Member", "Snapshot", "hidden_score"]
+__all__ = ["ANSWER", "FOREIGN", "FUNCTION", "PATTERN", "PROGRAM", "REQUEST", "Member", "Snapshot", "hidden_score"]
 
 # Kinds of gifts; a request brings its helper the requester's program.
 PROGRAM, FUNCTION, PATTERN, ANSWER, REQUEST = "program", "function", "pattern", "answer", "request"
+FOREIGN = "foreign pattern"
 STUCK_EVALUATIONS = 100  # as in trainers.collaboration
 STUCK_SHARE = 4  # or this part of the budget, where that is less: who has little cannot wait so long
 HELP_EVALUATIONS = 100
@@ -58,6 +61,7 @@ class Member:
         self.plan = plan
         self.meter = Meter(evaluators)
         self.adopted = Counter[str]()  # by kind of gift: what was evaluated here, or may be grafted
+        self.refused = Counter[str]()  # foreign patterns that say nothing here, or nothing new, by reason
         self.helped = 0  # requests answered
         self._gifts: dict[str, str] = {}  # id of what was taken: kind of gift
         self._spent_helping = 0
@@ -140,12 +144,23 @@ class Member:
         new = (program for program in mixed if component_id(program) not in self.study.island.known)
         self.take_programs([program for program in [next(new, None)] if program is not None], FUNCTION)
 
-    def take_patterns(self, patterns: Iterable[Pattern], author: str) -> None:
+    def take_patterns(self, patterns: Iterable[Pattern], author: str, gift: str = PATTERN) -> None:
         """Let others' patterns be grafted from now on; that costs nothing until it happens."""
         for pattern in patterns:
             self.study.offer_pattern(pattern, author)
-            self.adopted[PATTERN] += pattern.id not in self._gifts
-            self._gifts.setdefault(pattern.id, PATTERN)
+            self.adopted[gift] += pattern.id not in self._gifts
+            self._gifts.setdefault(pattern.id, gift)
+
+    def take_foreign(self, foreign: Foreign, read: Reading) -> None:
+        """Let a pattern of another kind be grafted, as this kind reads it; count why not, where it does not."""
+        try:
+            pattern = read(foreign.pattern, kind_of(foreign.kind).form, self.kind.form)
+        except Untranslatable as refusal:
+            self.refused[refusal.reason] += 1
+            return
+        if pattern.id in self._gifts:
+            self.refused["known"] += 1
+        self.take_patterns([pattern], foreign.giver, FOREIGN)
 
     def patterns(self) -> list[Pattern]:
         """Mine the own best program; ablation is paid from the budget, and free for who has spent it all."""

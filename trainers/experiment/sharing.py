@@ -14,16 +14,17 @@ from __future__ import annotations
 import multiprocessing
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
 from trainers.arenas.classics import classics
 from trainers.arenas.evaluators import Evaluators
-from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
+from trainers.experiment.arms import ACROSS_KINDS, ARMS, CONTROL, SHUFFLED
 from trainers.experiment.fleet import Outcome, run, run_late, searched
-from trainers.experiment.member import Snapshot
+from trainers.experiment.member import Member, Snapshot
 from trainers.experiment.memory import RememberingEvaluators
+from trainers.experiment.roles import Foreign
 from trainers.experiment.settings import Pair, Plan, Setting, plans
 from trainers.experiment.statistics import Effect, effect
 
@@ -43,6 +44,7 @@ class Design:
     nodes: int = 4
     evaluations: int = 2000  # of each node
     seeds: int = 10
+    abroad: tuple[Pair, ...] = ()  # workloads of other kinds, for the arms `foreign` and `scrambled`
     leave_one_out: bool = False  # run the arm ``all`` again without each node's gifts
 
     def cells(self) -> list[Cell]:
@@ -69,6 +71,22 @@ class Cell:
         """The strangers' workload; None where the nodes are strangers to each other already, or there is no other."""
         pairs = self.design.pairs
         return None if self.setting is Setting.WORKLOADS or len(pairs) < 2 else pairs[(self.at + 1) % len(pairs)]
+
+    def abroad(self) -> list[Cell]:
+        """Return where the givers of foreign patterns searched: a workload of each other kind, another each seed."""
+        by_kind: dict[str, list[Pair]] = {}
+        for pair in self.design.abroad:
+            by_kind.setdefault(pair.train.kind, []).append(pair)
+        there = (pairs[self.seed % len(pairs)] for pairs in by_kind.values())
+        return [replace(self, design=replace(self.design, pairs=(pair,)), at=0) for pair in there]
+
+    def arms(self) -> list[str]:
+        """Return the arms that can be: strangers need another workload, and foreigners have to be early."""
+        late = self.setting is Setting.LATE and bool(self.design.abroad)
+        return [
+            arm for arm in self.design.arms
+            if (arm != SHUFFLED or self.elsewhere is not None) and (arm not in ACROSS_KINDS or late)
+        ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +144,16 @@ def effects(
 
 
 def imports(found: Sequence[Record], setting: Setting, arm: str) -> dict[str, dict[str, int]]:
-    """Return, by kind of gift, over the nodes that count: how many were adopted, used in new bests, finally chosen."""
-    counts = {"adopted": Counter[str](), "used": Counter[str](), "chosen": Counter[str]()}
+    """Return, by kind of gift, over the nodes that count: how many were adopted, used in new bests, finally chosen.
+
+    Refused are patterns of other kinds, by reason.
+    """
+    counts = {what: Counter[str]() for what in ("adopted", "refused", "used", "chosen")}
     for _of, record in _by_cell(found, setting, arm):
         for outcome in record.outcomes:
             if outcome.counted:
                 counts["adopted"].update(outcome.adopted)
+                counts["refused"].update(outcome.refused)
                 counts["used"].update(outcome.used)
                 counts["chosen"].update(outcome.chosen)
     return {what: dict(counted) for what, counted in counts.items()}
@@ -163,7 +185,7 @@ def _by_cell(
 
 def _cell(cell: Cell) -> list[Record]:
     nodes = _plans(cell, cell.at)
-    wanted = [(arm, "") for arm in cell.design.arms if arm != SHUFFLED or cell.elsewhere is not None]
+    wanted = [(arm, "") for arm in cell.arms()]
     if cell.design.leave_one_out and "all" in cell.design.arms:
         wanted += [("all", plan.node) for plan in nodes if not plan.late]
     name = nodes[0].pair.train.name
@@ -171,16 +193,30 @@ def _cell(cell: Cell) -> list[Record]:
         early = _early(cell, cell.at, evaluators) if cell.setting is Setting.LATE else ()
         elsewhere = (cell.at + 1) % len(cell.design.pairs)
         strangers = _early(cell, elsewhere, evaluators) if early and (SHUFFLED, "") in wanted else ()
+        foreign = _mined(cell, evaluators) if any((arm, "") in wanted for arm in ACROSS_KINDS) else []
         found = []
         for arm, silent in wanted:
             if cell.setting is Setting.LATE:
                 outcomes = run_late(
-                    arm, nodes[-1], evaluators, seed=cell.seed, early=early, strangers=strangers, silent=silent
-                )
+                    arm, nodes[-1], evaluators, seed=cell.seed, early=early, strangers=strangers, foreign=foreign,
+                    silent=silent,
+                )  # fmt: skip
             else:
                 outcomes = run(arm, nodes, evaluators, seed=cell.seed, elsewhere=cell.elsewhere, silent=silent)
             found.append(Record(cell.setting, name, cell.seed, arm, silent, tuple(outcomes)))
         return found
+
+
+def _mined(cell: Cell, evaluators: Evaluators) -> list[Foreign]:
+    """Return the patterns of those who searched for other kinds as long as the cell's own were early."""
+    members = [
+        Member.resumed(snapshot, evaluators) for abroad in cell.abroad() for snapshot in _early(abroad, 0, evaluators)
+    ]
+    return [
+        Foreign(member.kind.name, f"{member.kind.name}/{member.plan.node}", pattern)
+        for member in members
+        for pattern in member.patterns()
+    ]
 
 
 def _plans(cell: Cell, at: int) -> list[Plan]:

@@ -25,9 +25,10 @@ def as_text(design: Design, found: Sequence[Record]) -> str:
         ]
         fleets = _of_fleets(found, setting)
         for arm, added in effects(found, setting).items():
-            used = sum(imports(found, setting, arm)["used"].values())
+            counts = {what: sum(counted.values()) for what, counted in imports(found, setting, arm).items()}
             lines.append(
-                f"  {arm:<10} {_mean(found, setting, arm):6.3f}  {_effect(added)}  used {used:,} times"
+                f"  {arm:<10} {_mean(found, setting, arm):6.3f}  {_effect(added)}  used {counts['used']:,} times"
+                + (f" ({counts['adopted']:,} of {counts['adopted'] + counts['refused']:,})" * bool(counts["refused"]))
                 + (f", fleet {_effect(fleets[arm])}" if arm in fleets else "")
             )
         lines += [f"  {node}'s gifts    {_effect(worth)}" for node, worth in worths(found, setting).items()]

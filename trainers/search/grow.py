@@ -15,9 +15,9 @@ from trainers.policy.kind import Feature, Form, Function, Unit
 from trainers.policy.tree import Act, Binary, Conditional, Const, Expression, Name, Unary
 from trainers.search.units import Place, Wanted, argument_unit
 
-__all__ = ["Grower"]
+__all__ = ["COMPARABLE", "Grower"]
 
-_COMPARABLE = {
+COMPARABLE = {
     Unit.TIME: (Unit.SIZE, Unit.TIME),
     Unit.SIZE: (Unit.TIME, Unit.COUNT),
     Unit.COUNT: (Unit.SIZE, Unit.COUNT),
@@ -91,7 +91,7 @@ class Grower:
         rng = self.rng
         if unit in (Unit.RATE, Unit.FREE) or rng.random() < 0.3:
             return self.constant(unit)
-        others = [other for other in _COMPARABLE.get(unit, ()) if other in self.by_unit]
+        others = [other for other in COMPARABLE.get(unit, ()) if other in self.by_unit]
         if others and rng.random() < 0.5:
             return self.scaled(self.feature(rng.choice(others)))
         return self.measure(unit, levels)

@@ -36,7 +36,7 @@ from trainers.search.population import Fitness, Individual
 from trainers.search.units import Place, Site, replace_node, sites
 from trainers.search.variation import sound, transplant
 
-__all__ = ["PATTERN_NODES_MAX", "Pattern", "ablate", "graft", "pattern_id"]
+__all__ = ["PATTERN_NODES_MAX", "TEST", "Pattern", "ablate", "graft", "pattern_id"]
 
 PATTERN_NODES_MAX = 15
 TEST = "test"  # the unit of a pattern that is true or false
