@@ -50,10 +50,11 @@ def await_verdicts(home: Home, supervisor: Supervisor) -> None:
 
 
 @contextmanager
-def running_hub(home: Home) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the hub in a process of its own; yields once it listens."""
+def running_hub(home: Home, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the hub in a process of its own, `mqtt-hub serve` with these options; yields once it listens."""
+    log = str(home.path / "hub.log")
     process = subprocess.Popen(
-        [sys.executable, "-m", "mqtt_hub", "serve", "--home", str(home.path), "--log-file", str(home.path / "hub.log")],
+        [sys.executable, "-m", "mqtt_hub", "serve", "--home", str(home.path), "--log-file", log, *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

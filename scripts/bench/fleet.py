@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,16 +18,17 @@ sys.path.insert(0, str(ROOT))
 from mqtt_hub.accounts import Accounts
 from mqtt_hub.broker.packets import Connect, Publish, Subscribe
 from mqtt_hub.broker.parser import Parser
-from mqtt_hub.home import Home
+from mqtt_hub.cli.home import create_home
+from mqtt_hub.home import Config, Home
 from mqtt_hub.protocol.bodies import Hello, PatternShare
 from mqtt_hub.protocol.codec import Message, decode, encode
 from mqtt_hub.protocol.table import MessageType
+from mqtt_hub.rehearsal import running_hub
 
 PUBLISHERS = 4
 NAMES = [f"bench_{number}" for number in range(PUBLISHERS)]
 KIND = "page_replacement"
 NOW = "2026-01-31T12:00:00.123Z"
-START_S = 60.0
 INFLIGHT = 1_000  # messages that mosquitto sends ahead, as `mqtt-hub rules mosquitto` sets it
 ARCHIVED_S = 120.0
 
@@ -75,10 +75,7 @@ class Hub:
         prepare: Callable[[Home], None] | None = None,
     ) -> None:
         home = Home(directory)
-        serve = [sys.executable, "-m", "mqtt_hub"]
-        subprocess.run(
-            [*serve, "init", "--home", directory, "--port", "0"], check=True, stdout=subprocess.DEVNULL, cwd=ROOT
-        )
+        create_home(home, Config(port=0, dashboard=False))
         with home.config_path.open("a") as file:
             file.write("publish_messages_per_s_max = 1e9\n")  # four publishers stand for a fleet
         book = Accounts(home.accounts_path)
@@ -92,18 +89,7 @@ class Hub:
             accounts = {**tokens, "hub": home.token("hub")}
             port, _process = stack.enter_context(mosquitto(directory / "mosquitto", accounts, inflight=INFLIGHT))
             elsewhere = ["--broker", f"mqtt://hub@127.0.0.1:{port}"]
-        process = subprocess.Popen(
-            [*serve, "serve", "--no-dashboard", "--home", directory, *elsewhere],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT,
-        )  # fmt: skip
-        stack.callback(process.wait)
-        stack.callback(process.terminate)
-        end = time.monotonic() + START_S
-        while not home.port_path.exists():
-            if time.monotonic() > end or process.poll() is not None:
-                raise SystemExit("Error: the hub does not start")
-            time.sleep(0.05)
-        self.pid = process.pid
+        self.pid = stack.enter_context(running_hub(home, *elsewhere)).pid
         self.archive = home.archive_path
         self.port = int(home.port_path.read_text())
         (self.session,) = {greet(self.port, name, token) for name, token in tokens.items()}
