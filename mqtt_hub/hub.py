@@ -16,18 +16,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from mqtt_hub.accounts import AccountBook, Accounts, OperatorDecision
 from mqtt_hub.archive import queries
-from mqtt_hub.archive.schema import explain, open_archive
+from mqtt_hub.archive.schema import open_archive
+from mqtt_hub.archive.thread import ArchiveThread, GivenUpError
 from mqtt_hub.archive.writer import ArchiveWriter, News, Quorum
 from mqtt_hub.batch import Arrival, Greeting, Sorter, Work
 from mqtt_hub.broker import Delivery
@@ -51,7 +50,6 @@ __all__ = ["CollaborativeKernelHub"]
 BATCH_MESSAGES_MAX = 1_000
 BATCH_MESSAGES_MIN = 64
 BATCH_S = 0.05  # what a full batch is to take; on a slow machine it is smaller, so that nobody waits long for it
-RETRY_S_MAX = 2.0
 TICK_S = 0.25
 STATUS_EVERY_S = 2.0
 RECEIPTS_GATHER_S = 0.02  # a receipt covers all that was committed meanwhile: each is a message and a row itself
@@ -61,11 +59,6 @@ HELLOS_AT_ONCE_MAX = 64  # answered in one turn of the archive's thread
 SESSIONS_MAX = 16  # of a node, whose receipts its TRAINING_SYNC carries
 
 _log = logging.getLogger("mqtt_hub.hub")
-T = TypeVar("T")
-
-
-class _GivenUpError(Exception):
-    """The hub stops and could not commit: what is not acknowledged comes again."""
 
 
 class CollaborativeKernelHub:
@@ -76,7 +69,7 @@ class CollaborativeKernelHub:
         self._db = open_archive(home.archive_path)
         quorum = Quorum(trusted=config.quorum, new=max(config.quorum, config.quorum_new))
         self._writer = ArchiveWriter(self._db, home.archive_path, quorum=quorum)
-        self._thread = ThreadPoolExecutor(1, "archive")  # the archive's connection belongs to this thread
+        self._archive = ArchiveThread(home.archive_path, self._tell_status)
         self._registry = Registry(queries.nodes(self._db))
         self._ledger = Ledger()  # empty: a session is read from the archive when it speaks
         self._quota = Quota(config.bounds, queries.rejected_kept(self._db), queries.rejected_beyond(self._db))
@@ -104,7 +97,6 @@ class CollaborativeKernelHub:
         self._stamped: tuple[int, str] = (0, "")  # the last millisecond, written out
         self._wake = asyncio.Event()
         self._started_at = clock()
-        self._trouble = ""  # why nothing can be committed
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -130,6 +122,7 @@ class CollaborativeKernelHub:
         if self._tasks:
             self._desk.say_goodbye()
             self._stopping = True
+            self._archive.give_up()
             self._send_receipts()
             commit, *others = self._tasks
             for task in others:
@@ -137,7 +130,7 @@ class CollaborativeKernelHub:
             await asyncio.wait([commit], timeout=DRAIN_S_MAX)
             await self.source.stop()  # who never paused is cut off here; what it sent and we have is committed
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._thread.shutdown()
+        self._archive.close()
         self._db.close()
         self._book.close()
         if self._tasks:  # one that could not start has said so
@@ -155,7 +148,7 @@ class CollaborativeKernelHub:
             self._registry,
             now=now,
             uptime_s=now - self._started_at,
-            trouble=self._trouble or self.source.trouble(),
+            trouble=self._archive.trouble or self.source.trouble(),
             rejected_beyond_quota=self._quota.beyond,
         )
         return status | {
@@ -183,19 +176,19 @@ class CollaborativeKernelHub:
         return self._stamped[1]
 
     async def _commit_loop(self) -> None:
-        with suppress(_GivenUpError):
+        with suppress(GivenUpError):
             while not (self._stopping and not self._incoming and not self._desk.sent):
                 await self._wake.wait()
                 self._wake.clear()
                 while self._incoming or self._desk.sent or self._decided:
                     if self._decided:
                         decided, self._decided = self._decided, []
-                        self._announce(await self._persist(self._writer.carry_out, decided))
+                        self._announce(await self._archive.persist(self._writer.carry_out, decided))
                     arrivals = self._incoming.take(self._batch_messages_max)
                     await self._recall(self._sorter.sessions(arrivals))
                     work = self._sorter.sort(arrivals, self._desk.take_sent())
                     began_s = asyncio.get_running_loop().time()
-                    self._announce(await self._persist(self._writer.commit, work.rows))
+                    self._announce(await self._archive.persist(self._writer.commit, work.rows))
                     self._size_batches(len(work.rows), asyncio.get_running_loop().time() - began_s)
                     await self._settle(work)
 
@@ -221,33 +214,8 @@ class CollaborativeKernelHub:
         """Take up sessions of which the ledger knows nothing (since the start, or any more) from the archive."""
         unknown = [key for key in sessions if not self._ledger.knows(*key)]
         if unknown:
-            for progress in await self._persist(queries.session_progress, self._db, unknown):
+            for progress in await self._archive.persist(queries.session_progress, self._db, unknown):
                 self._ledger.restore(*progress)
-
-    async def _persist(self, call: Callable[..., T], *arguments: Any) -> T:
-        """Do something with the archive, however long it takes; raises `_GivenUpError` when the hub stops before."""
-        delay_s = 0.1
-        while True:
-            try:
-                done = await self._in_thread(call, *arguments)
-            except ArchiveError as error:
-                if str(error) != self._trouble:
-                    _log.error("degraded, nothing is acknowledged: %s", error)
-                    self._note_trouble(str(error))
-                if self._stopping:
-                    raise _GivenUpError from error
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, RETRY_S_MAX)
-                continue
-            if self._trouble:
-                _log.info("the archive takes messages again")
-                self._note_trouble("")
-            return done
-
-    def _note_trouble(self, why: str) -> None:
-        self._trouble = why
-        if not self._stopping:
-            self._tell_status()
 
     async def _settle(self, work: Work) -> None:
         """Do what was waiting for the commit: acknowledge, receipt, answer."""
@@ -268,10 +236,10 @@ class CollaborativeKernelHub:
     async def _welcome(self, hellos: list[Greeting]) -> None:
         """Answer some HELLOs together: when a fleet comes back at once, each turn of the thread would be a wait."""
         names = {greeting.hello.message.sender for greeting in hellos}
-        earlier = await self._persist(partial(queries.newest_sessions, self._db, names, limit=SESSIONS_MAX))
+        earlier = await self._archive.persist(partial(queries.newest_sessions, self._db, names, limit=SESSIONS_MAX))
         await self._recall((name, session) for name, sessions in earlier.items() for session in sessions)
         known = [replace(greeting, earlier=tuple(earlier[greeting.hello.message.sender])) for greeting in hellos]
-        for greeting, sync in zip(known, await self._in_thread(self._desk.answers, known), strict=True):
+        for greeting, sync in zip(known, await self._archive.do(self._desk.answers, known), strict=True):
             if isinstance(sync, MqttHubError):  # the node says HELLO again until it is answered
                 _log.error("no answer to the HELLO of %s: %s", greeting.hello.message.sender, sync)
             else:
@@ -295,18 +263,18 @@ class CollaborativeKernelHub:
     async def _house_loop(self) -> None:
         while True:
             await asyncio.sleep(STATUS_EVERY_S)
-            if not self._trouble:  # else the archive's thread is busy enough, and the status is told
+            if not self._archive.trouble:  # else the archive's thread is busy enough, and the status is told
                 await self._keep_house()
 
     async def _keep_house(self) -> None:
         upto = {key: self._ledger.upto(*key) for key in self._ledger.take_moved()}
         beyond = self._quota.take_moved()
         try:
-            await self._in_thread(self._writer.advance, upto)
-            await self._in_thread(self._writer.note_rejected_beyond, beyond)
-            await self._in_thread(self._writer.expire_collaborations, stamp(self._clock()))
-            self._measured = await self._in_thread(measure, self._db, self._home.archive_path)
-            await self._in_thread(self._desk.look_for_workloads)
+            await self._archive.do(self._writer.advance, upto)
+            await self._archive.do(self._writer.note_rejected_beyond, beyond)
+            await self._archive.do(self._writer.expire_collaborations, stamp(self._clock()))
+            self._measured = await self._archive.do(measure, self._db, self._home.archive_path)
+            await self._archive.do(self._desk.look_for_workloads)
         except ArchiveError as error:
             _log.warning("housekeeping waits: %s", error)
             self._ledger.moved_again(upto)
@@ -324,13 +292,6 @@ class CollaborativeKernelHub:
     def _role_of(self, name: str) -> str:
         record = self._book.get(name)
         return record.role if record else HUB if name == HUB else "stranger"
-
-    async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
-        """Run a call in the archive's thread; raises `ArchiveError` also where it only reads."""
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
-        except sqlite3.Error as error:
-            raise explain(error, self._home.archive_path) from error
 
 
 def _source(home: Home, config: Config, accounts: AccountBook) -> Source:
