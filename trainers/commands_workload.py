@@ -139,6 +139,9 @@ def record(
     output = output or Path(f"{recording.workload.name}.workload")
     save(recording.workload, output)
     click.echo(f"{command[0]}: exit status {recording.status}", err=True)
+    if recording.lost:
+        gaps = f"perf came too late {recording.lost} times and lost events"
+        click.echo(f"{gaps}: the recording has gaps, make it again on a quieter machine", err=True)
     _tell(recording.workload, output)
 
 

@@ -20,6 +20,7 @@ from trainers.workloads.format import read, workload
 from trainers.workloads.importers import import_workload
 from trainers.workloads.jobs import Job, rows_of, weight_of_nice
 from trainers.workloads.record_cpu import record
+from trainers.workloads.tracers import printed_by_perf
 
 FOLDER = Path(cpu.__file__).parent / "workloads"
 README = (FOLDER / "README.md").read_text()
@@ -133,11 +134,15 @@ def test_both_are_imported_as_workloads(tmp_path: Path) -> None:
             import_workload(path, name)
 
 
-def test_a_real_program_is_recorded() -> None:
+def need_perf() -> None:
     need("perf")
     tried = subprocess.run(["perf", "sched", "record", "-o", "/dev/null", "true"], capture_output=True, check=False)
     if tried.returncode:
         pytest.skip("perf may not trace the scheduler here")
+
+
+def test_a_real_program_is_recorded() -> None:
+    need_perf()
     code = "import time\nfor _ in range(20):\n    sum(range(100_000)); time.sleep(.01)\n"
     for _try in range(RECORDINGS_MAX):  # the kernel throttles events where the rest of the machine makes many
         made = record([sys.executable, "-I", "-c", code], name="naps", part="train")
@@ -147,6 +152,22 @@ def test_a_real_program_is_recorded() -> None:
         if sum(columns[4]) > 100_000 and sum(columns[5]) > 1_000:
             return
     pytest.fail("twenty naps of ten thousand microseconds were not seen")
+
+
+def test_events_that_perf_lost_are_counted(tmp_path: Path) -> None:
+    need_perf()
+    data = tmp_path / "sched.data"
+    smallest = ["perf", "sched", "record", "-m", "1", "-o", str(data)]  # a buffer of one page
+    storm = ["sh", "-c", "for each in $(seq 300); do /bin/true; done"]
+    for _try in range(RECORDINGS_MAX):
+        subprocess.run([*smallest, "--", *storm], capture_output=True, check=True)
+        with printed_by_perf("perf", data, subcommand=("sched", "script"), chars_max=4096) as script:
+            seen = sum(1 for _line in script)
+            lost = script.lost()
+        if lost:
+            assert seen > lost
+            return
+    pytest.fail("a buffer of one page was never full")
 
 
 @pytest.mark.parametrize("command", [[], ["no-such-program-anywhere"]])

@@ -19,7 +19,7 @@ from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import workload
 from trainers.workloads.jobs import rows_of
 from trainers.workloads.perf_sched import UNIT_NS, jobs_of
-from trainers.workloads.tracers import Recording, name_of, origin_of, perf_script_lines, tracer
+from trainers.workloads.tracers import Recording, name_of, origin_of, printed_by_perf, tracer
 
 __all__ = ["record"]
 
@@ -47,10 +47,11 @@ def record(
         status = subprocess.run([perf, "sched", "record", "-o", str(data), "--", *command], check=False).returncode
         if not data.exists() or not data.stat().st_size:
             raise WorkloadError(f"perf recorded nothing (exit status {status})", hint=_permission())
-        with perf_script_lines(perf, data, subcommand=("sched", "script"), chars_max=LINE_CHARS_MAX) as lines:
-            rows = rows_of(jobs_of(lines))
+        with printed_by_perf(perf, data, subcommand=("sched", "script"), chars_max=LINE_CHARS_MAX) as script:
+            rows = rows_of(jobs_of(script))
+            lost = script.lost()
     made = workload(name, rows, kind="cpu_scheduling", part=part, capacity=capacity, origin=origin)
-    return Recording(made, status)
+    return Recording(made, status, lost)
 
 
 def _permission() -> str:

@@ -25,7 +25,7 @@ from trainers.workloads.block_traces import perf_script
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import workload
 from trainers.workloads.requests import Row, busiest, pace, rows_of
-from trainers.workloads.tracers import Recording, name_of, origin_of, perf_script_lines, tracer
+from trainers.workloads.tracers import Recording, name_of, origin_of, printed_by_perf, tracer
 
 __all__ = ["DISK_LOAD", "DRIVE_LOAD", "paced", "record"]
 
@@ -55,7 +55,7 @@ def record(
             raise WorkloadError(
                 f"perf recorded nothing (exit status {status})", hint="block events are for root: try it as root"
             )
-        rows = _rows(perf, data)
+        rows, lost = _rows(perf, data)
     if not rows:
         raise WorkloadError(
             "no disk was asked for anything", hint="everything was in memory: empty the cache, or let it write and sync"
@@ -63,7 +63,7 @@ def record(
     rows, remark = paced(rows, CHANNELS if capacity is None else capacity)
     origin = origin_of(command, remark=remark) if origin is None else origin
     made = workload(name or name_of(command), rows, kind="io_scheduling", part=part, capacity=capacity, origin=origin)
-    return Recording(made, status)
+    return Recording(made, status, lost)
 
 
 def paced(rows: Sequence[Row], channels: int) -> tuple[list[Row], str]:
@@ -74,9 +74,10 @@ def paced(rows: Sequence[Row], channels: int) -> tuple[list[Row], str]:
     return scaled, f"; {took / 1e6:.1f} s, times scaled to {takes / 1e6:.1f} s: an offered load of {load} %"
 
 
-def _rows(perf: str, data: Path) -> list[Row]:
-    with perf_script_lines(perf, data, subcommand=("script",), chars_max=LINE_CHARS_MAX) as lines:
-        events = list(perf_script(lines))
+def _rows(perf: str, data: Path) -> tuple[list[Row], int]:
+    with printed_by_perf(perf, data, subcommand=("script",), chars_max=LINE_CHARS_MAX) as script:
+        events = list(perf_script(script))
+        lost = script.lost()
     here = os.stat(".").st_dev  # noqa: PTH116 — the number of the device, not a path
     mine = f"{os.major(here)}:{os.minor(here)}"
-    return rows_of(events, mine if any(event.device == mine for event in events) else busiest(events))
+    return rows_of(events, mine if any(event.device == mine for event in events) else busiest(events)), lost

@@ -13,6 +13,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,17 +23,23 @@ from typing import IO
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import ORIGIN_CHARS_MAX, Workload
 
-__all__ = ["Recording", "bounded", "name_of", "origin_of", "perf_script_lines", "tracer"]
+__all__ = ["Recording", "Script", "bounded", "name_of", "origin_of", "printed_by_perf", "tracer"]
 
+COMPLAINT_CHARS_MAX = 65_536
+_LOST = re.compile(r"lost (\d+) chunks")
 PACKAGES = {"perf": "linux-perf", "strace": "strace"}  # of Debian and Ubuntu
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What the command asked for, and how it ended (0: well; negative: by that signal)."""
+    """What the command asked for, and how it ended (0: well; negative: by that signal).
+
+    ``lost`` counts the gaps in it: times that the tracer came too late and events were overwritten.
+    """
 
     workload: Workload
     status: int
+    lost: int = 0
 
 
 def tracer(tool: str, command: Sequence[str], kind: str) -> str:
@@ -64,16 +71,35 @@ def bounded(lines: IO[str], chars_max: int) -> Iterator[str]:
         yield line.rstrip("\n")
 
 
+class Script:
+    """What perf prints of what it recorded: a line at a time, none longer than the bound."""
+
+    def __init__(self, lines: Iterator[str], complaints: IO[str]) -> None:
+        self._lines, self._complaints = lines, complaints
+
+    def __iter__(self) -> Iterator[str]:
+        return self._lines
+
+    def lost(self) -> int:
+        """Return how often events were lost, as perf says when it has printed everything."""
+        self._complaints.seek(0)
+        said = _LOST.search(self._complaints.read(COMPLAINT_CHARS_MAX))
+        return int(said[1]) if said else 0
+
+
 @contextmanager
-def perf_script_lines(perf: str, data: Path, *, subcommand: tuple[str, ...], chars_max: int) -> Iterator[Iterator[str]]:
-    """Run perf over what it recorded; gives the lines that it prints, and ends it whatever happens."""
-    with subprocess.Popen(
-        [perf, *subcommand, "-i", str(data)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True, encoding="utf-8", errors="surrogateescape",
-    ) as script:  # fmt: skip
+def printed_by_perf(perf: str, data: Path, *, subcommand: tuple[str, ...], chars_max: int) -> Iterator[Script]:
+    """Run perf over what it recorded; gives what it prints, and ends it whatever happens."""
+    with (
+        tempfile.TemporaryFile("w+", errors="replace") as complaints,
+        subprocess.Popen(
+            [perf, *subcommand, "-i", str(data)], stdout=subprocess.PIPE, stderr=complaints,
+            text=True, encoding="utf-8", errors="surrogateescape",
+        ) as script,
+    ):  # fmt: skip
         if script.stdout is None:
             raise AssertionError
         try:
-            yield bounded(script.stdout, chars_max)
+            yield Script(bounded(script.stdout, chars_max), complaints)
         finally:
             script.kill()
