@@ -30,11 +30,12 @@ from mqtt_hub.archive.thread import ArchiveThread, GivenUpError
 from mqtt_hub.archive.writer import ArchiveWriter, News, Quorum
 from mqtt_hub.batch import Arrival, Greeting, Sorter, Work
 from mqtt_hub.broker import Delivery
+from mqtt_hub.config import Config
 from mqtt_hub.desk import Desk
 from mqtt_hub.external.credentials import login_of
 from mqtt_hub.external.source import ExternalSource
 from mqtt_hub.fair import FairQueue
-from mqtt_hub.home import Config, Home
+from mqtt_hub.home import Home
 from mqtt_hub.ledger import Ledger
 from mqtt_hub.protocol.codec import stamp
 from mqtt_hub.protocol.errors import ArchiveError, MqttHubError

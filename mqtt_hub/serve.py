@@ -8,7 +8,8 @@ import signal
 import sys
 
 from mqtt_hub.broker.memory import keep_large_blocks_apart
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.hub import CollaborativeKernelHub
 
 __all__ = ["serve"]

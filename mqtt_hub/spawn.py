@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mqtt_hub.accounts import Accounts
-from mqtt_hub.home import Config, Home, write_private
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home, write_private
 from mqtt_hub.protocol.codec import stamp
 from mqtt_hub.protocol.errors import (
     AccessDeniedError,

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from mqtt_hub.cli.common import home_option
-from mqtt_hub.home import DEFAULT_DASHBOARD_PORT, Home
+from mqtt_hub.config import DEFAULT_DASHBOARD_PORT
+from mqtt_hub.home import Home
 from mqtt_hub.protocol.log import log_to
 
 __all__ = ["dashboard"]

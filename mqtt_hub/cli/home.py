@@ -9,7 +9,8 @@ import click
 from mqtt_hub.accounts import Accounts
 from mqtt_hub.archive.schema import open_archive
 from mqtt_hub.cli.common import home_option
-from mqtt_hub.home import DEFAULT_PORT, Config, Home
+from mqtt_hub.config import DEFAULT_PORT, Config
+from mqtt_hub.home import Home
 from mqtt_hub.protocol.codec import stamp
 from mqtt_hub.protocol.table import HUB
 

@@ -8,7 +8,8 @@ import click
 
 from mqtt_hub.accounts import Accounts
 from mqtt_hub.cli.common import home_option
-from mqtt_hub.home import DEFAULT_PORT, Home
+from mqtt_hub.config import DEFAULT_PORT
+from mqtt_hub.home import Home
 from mqtt_hub.rules import BROKERS, write_rules
 
 __all__ = ["rules"]

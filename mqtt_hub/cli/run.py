@@ -13,7 +13,8 @@ import click
 
 from mqtt_hub.broker import serve_open
 from mqtt_hub.cli.common import home_option
-from mqtt_hub.home import DEFAULT_PORT, Home
+from mqtt_hub.config import DEFAULT_PORT
+from mqtt_hub.home import Home
 from mqtt_hub.live import LiveLines, node_line
 from mqtt_hub.protocol.log import log_to
 from mqtt_hub.serve import serve as serve_hub

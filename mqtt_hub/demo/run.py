@@ -15,9 +15,10 @@ from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.bundled import add_bundled, kernel_trainer, specializations
 from mqtt_hub.cli.home import create_home
+from mqtt_hub.config import DEFAULT_DASHBOARD_PORT, Config
 from mqtt_hub.demo.summary import NodeSent, Summary, summarize
 from mqtt_hub.demo.text import render
-from mqtt_hub.home import DEFAULT_DASHBOARD_PORT, Config, Home
+from mqtt_hub.home import Home
 from mqtt_hub.live import LiveLines, node_line
 from mqtt_hub.protocol.errors import MqttHubError
 from mqtt_hub.rehearsal import START_S, await_verdicts, free_port, running_hub, terminable

@@ -18,7 +18,8 @@ from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.bundled import add_bundled
 from mqtt_hub.cli.home import create_home
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import MqttHubError
 from mqtt_hub.rehearsal import START_S, await_verdicts, free_port, running_hub
 from mqtt_hub.spawn import NodePlan, Supervisor, enlist

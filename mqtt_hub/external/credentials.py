@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from mqtt_hub.client_tls import context_for
+from mqtt_hub.config import Config
 from mqtt_hub.external.dialer import Login
 from mqtt_hub.external.target import Target
-from mqtt_hub.home import Config, Home, write_private
+from mqtt_hub.home import Home, write_private
 from mqtt_hub.protocol.errors import ConfigurationError
 from mqtt_hub.protocol.table import HUB
 

@@ -23,7 +23,8 @@ from sqlite_utils import Database
 
 from mqtt_hub.accounts import listed
 from mqtt_hub.archive import findings, fleet
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import ConfigurationError
 from mqtt_hub.starts import starts
 

@@ -34,7 +34,8 @@ from mqtt_hub.archive.judge import Quorum
 from mqtt_hub.archive.schema import open_archive
 from mqtt_hub.archive.writer import ArchiveWriter, Grant
 from mqtt_hub.cli.home import create_home
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.intake import Accepted
 from mqtt_hub.protocol import bodies as b
 from mqtt_hub.protocol.codec import Message, stamp

@@ -19,7 +19,8 @@ from mqtt_hub.accounts import Accounts
 from mqtt_hub.broker.packets import Connect, Publish, Subscribe
 from mqtt_hub.broker.parser import Parser
 from mqtt_hub.cli.home import create_home
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.protocol.bodies import Hello, PatternShare
 from mqtt_hub.protocol.codec import Message, decode, encode
 from mqtt_hub.protocol.table import MessageType

@@ -24,8 +24,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mqtt_hub.cli.home import create_home
+from mqtt_hub.config import Config
 from mqtt_hub.external.settings import BrokerSettings
-from mqtt_hub.home import Config, Home
+from mqtt_hub.home import Home
 from mqtt_hub.spawn import NodePlan, enlist
 from mqtt_hub.workload_store import WorkloadStore
 from trainers.outbox import summary

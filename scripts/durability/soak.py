@@ -32,7 +32,7 @@ from parts import Fleet, until
 from soak_report import WARM_UP_SHARE, Line, Sample, highest, judge, lines, picture, sample_of, table
 from traffic import Traffic
 
-from mqtt_hub.home import Config
+from mqtt_hub.config import Config
 from mqtt_hub.observer import Observer
 from tests.node.proxy import Proxy
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from mqtt_hub.bounds import HubLimits
 from mqtt_hub.bounds import explained as hub_explained
 from mqtt_hub.broker.limits import Limits, explained
+from mqtt_hub.config import Config
 from mqtt_hub.external.settings import BrokerSettings
-from mqtt_hub.home import Config, Home
+from mqtt_hub.home import Home
 
 __all__ = ["config_markdown", "external_markdown", "hub_limits_markdown", "limits_markdown"]
 

@@ -14,7 +14,8 @@ from puppet import DEADLINE_S, KIND, Puppet
 from mqtt_hub.archive import queries
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.home import create_home
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.protocol.bodies import Claim, OsComponentShare
 from mqtt_hub.protocol.errors import MqttHubError
 from mqtt_hub.protocol.submission import submission_id

@@ -18,7 +18,8 @@ import pytest
 from mqtt_hub.browse.questions import QUESTIONS
 from mqtt_hub.browse.tables import TABLES
 from mqtt_hub.cli.home import create_home
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.protocol.table import MessageType
 from tests.dashboard.story import story
 from tests.hub.archives import Archive

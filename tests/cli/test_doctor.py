@@ -13,7 +13,8 @@ import orjson
 import pytest
 
 from mqtt_hub.cli.home import create_home
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.workload_store import WorkloadStore
 from tests.hub.archives import Archive
 from tests.hub.entries import hello

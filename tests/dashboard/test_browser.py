@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.spawn import NodePlan
 from tests.node.fleet import DEADLINE_S, ROOT, SPECIALIZATION, Hub, RunningNode, make_home, rows, until
 from tests.real_parts import need

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from mqtt_hub.config import Config
 from mqtt_hub.dashboard.fan_out import VIEWERS_MAX
-from mqtt_hub.home import Config, Home
+from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import ConfigurationError
 from mqtt_hub.protocol.table import MessageType
 from tests.hub.archives import Archive

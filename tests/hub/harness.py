@@ -25,7 +25,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from mqtt_hub.accounts import Accounts
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.home import create_home
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.hub import CollaborativeKernelHub
 from mqtt_hub.protocol.bodies import Receipt, TrainingSync
 from mqtt_hub.protocol.codec import Message, decode, encode

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mqtt_hub.cli.home import create_home
-from mqtt_hub.home import Config, Home, write_private
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home, write_private
 from mqtt_hub.protocol.errors import ConfigurationError
 
 

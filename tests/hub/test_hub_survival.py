@@ -16,7 +16,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.hub import CollaborativeKernelHub
 from mqtt_hub.protocol.bodies import SessionReceipt
 from mqtt_hub.protocol.errors import ArchiveError, ConfigurationError

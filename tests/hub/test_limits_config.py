@@ -9,7 +9,8 @@ import pytest
 
 from mqtt_hub.bounds import HubLimits, explained
 from mqtt_hub.broker import Limits
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import ConfigurationError
 
 

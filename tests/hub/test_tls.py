@@ -22,7 +22,8 @@ from mqtt_hub.broker import HubBroker
 from mqtt_hub.broker.packets import Connect
 from mqtt_hub.broker.tls import ServerCertificate
 from mqtt_hub.cli import main
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import BrokerUnavailableError, ConfigurationError
 from tests.broker.harness import DEADLINE_S, OPEN, Client, serving
 from tests.hub.processes import Hub, made_home

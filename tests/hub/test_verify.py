@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from mqtt_hub.archive.verify import CHECKS, verify
 from mqtt_hub.cli import main
-from mqtt_hub.home import Config, Home
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home
 from mqtt_hub.intake import Accepted
 from mqtt_hub.protocol.errors import ArchiveError
 from mqtt_hub.protocol.table import MessageType

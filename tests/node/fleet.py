@@ -15,7 +15,8 @@ from pathlib import Path
 
 from mqtt_hub.accounts import Accounts
 from mqtt_hub.cli.home import create_home
-from mqtt_hub.home import Config, Home, write_private
+from mqtt_hub.config import Config
+from mqtt_hub.home import Home, write_private
 from mqtt_hub.spawn import NodePlan, enlist
 from mqtt_hub.workload_store import WorkloadStore
 from tests.hub.harness import rows
