@@ -17,14 +17,18 @@ from hypothesis import strategies as st
 from tests.node.fleet import small_workloads
 from trainers.arenas.classics import classics
 from trainers.cli import main
-from trainers.experiment.arms import ARMS, CONTROL, SHUFFLED
-from trainers.experiment.fleet import ROUND_EVALUATIONS, Outcome, run, searched
-from trainers.experiment.member import ANSWER, FUNCTION, PATTERN, PROGRAM
+from trainers.experiment.arms import ACROSS_KINDS, ARMS, CONTROL, SHUFFLED
+from trainers.experiment.fleet import ROUND_EVALUATIONS, Outcome, run, run_late, searched
+from trainers.experiment.member import ANSWER, FOREIGN, FUNCTION, PATTERN, PROGRAM
 from trainers.experiment.memory import RememberingEvaluators
+from trainers.experiment.roles import Foreign
 from trainers.experiment.settings import LATE_SHARE, Pair, Setting, plans
 from trainers.experiment.sharing import Cell, Design, Record, _cell, effects, imports, records, worths
 from trainers.experiment.statistics import effect
 from trainers.experiment.text import as_json, as_text
+from trainers.search.patterns import Pattern
+from trainers.workloads.format import halves, workload
+from trainers.workloads.generate_cpu import generate
 
 EVALUATIONS = 160
 NAMES = tuple(classics("page_replacement"))
@@ -36,13 +40,15 @@ def small_pairs() -> tuple[Pair, ...]:
 
 
 PAIRS = small_pairs()
+ABROAD = (Pair(*halves(workload("jobs", generate("bimodal", "1")[:400], kind="cpu_scheduling"))),)
 DESIGN = Design(PAIRS, evaluations=EVALUATIONS, nodes=3, seeds=1)
+AT_HOME = tuple(arm for arm in ARMS if arm not in ACROSS_KINDS)
 
 
 @pytest.fixture(scope="module")
 def found() -> list[Record]:
     """Return all arms around the first workload, in two settings."""
-    design = replace(DESIGN, leave_one_out=True)
+    design = replace(DESIGN, leave_one_out=True, abroad=ABROAD)
     return _cell(Cell(DESIGN, Setting.CLASSICS, 0, 1)) + _cell(Cell(design, Setting.LATE, 0, 1))
 
 
@@ -72,10 +78,36 @@ KIND_OF_GIFT = {
 def test_each_arm_imports_its_own_kind_of_gift_and_no_other(found: list[Record]) -> None:
     for setting in (Setting.CLASSICS, Setting.LATE):
         for arm, gift in KIND_OF_GIFT.items():
-            adopted = imports(found, setting, arm)["adopted"]
-            assert {name for name, count in adopted.items() if count} <= {gift}, (setting, arm)
-            assert adopted.get(gift) or arm == "requests", (setting, arm)  # nobody has to be stuck
-        assert imports(found, setting, CONTROL) == {"adopted": {}, "used": {}, "chosen": {}}
+            told = imports(found, setting, arm)
+            assert {name for name, count in told["adopted"].items() if count} <= {gift}, (setting, arm)
+            assert told["adopted"].get(gift) or arm == "requests", (setting, arm)  # nobody has to be stuck
+            assert not told["refused"], (setting, arm)
+        assert not any(imports(found, setting, CONTROL).values())
+
+
+def test_nodes_of_another_kind_give_nothing_but_patterns_and_only_to_who_is_late(found: list[Record]) -> None:
+    for arm in ACROSS_KINDS:
+        told = imports(found, Setting.LATE, arm)
+        assert set(told["adopted"]) | set(told["used"]) | set(told["chosen"]) <= {FOREIGN}, arm
+        assert sum(told["adopted"].values()) + sum(told["refused"].values()) > 0, arm
+        assert not any(imports(found, Setting.CLASSICS, arm).values()), arm
+
+
+def test_patterns_of_another_kind_are_all_counted_and_what_is_read_is_grafted() -> None:
+    home, texts = classics("page_replacement"), ("used > 1", "weight > 16", "bursts > 1 and bursts > 1", "used > 2")
+    foreign = [Foreign("cpu_scheduling", "there", Pattern("run_score", text, "test", 0.1)) for text in texts]
+    newcomer = plans(Setting.LATE, PAIRS, 0, tuple(home), nodes=2, evaluations=1200, seed=2)[-1]
+    used = 0
+    with RememberingEvaluators() as evaluators:
+        for arm in ACROSS_KINDS:
+            [told] = run_late(arm, newcomer, evaluators, seed=2, early=(), foreign=foreign)
+            assert told.refused == {"feature": 1}, arm
+            assert told.adopted == {FOREIGN: 3}, arm
+            assert set(told.used) <= {FOREIGN}, arm
+            used += sum(told.used.values())
+        assert used > 0
+        [alone] = run_late(CONTROL, newcomer, evaluators, seed=2, early=(), foreign=foreign)
+        assert not alone.adopted
 
 
 def test_a_newcomer_really_uses_what_each_arm_gives_it() -> None:
@@ -100,7 +132,7 @@ def test_who_was_early_is_the_same_for_every_arm_and_is_asked_anew_in_each(found
 
 def test_without_sharing_nothing_is_adopted_and_with_it_something_is(found: list[Record]) -> None:
     arms = by_arm(found, Setting.CLASSICS)
-    assert set(arms) == set(ARMS)
+    assert set(arms) == set(AT_HOME)
     assert not any(outcome.adopted for outcome in arms[CONTROL])
     for arm in ("patterns", "functions", "programs", "all", SHUFFLED):
         assert sum(sum(outcome.adopted.values()) for outcome in arms[arm]) > 0, arm
@@ -164,10 +196,11 @@ def test_the_table_and_the_json_tell_every_arm(found: list[Record]) -> None:
     text, told = as_text(design, found), orjson.loads(orjson.dumps(as_json(design, found)))
     for arm in ARMS:
         assert arm in text
-    assert set(told["effects"]["classics"]) == set(ARMS) - {CONTROL}
-    assert set(told["scores"]["classics"]) == set(told["imports"]["late"]) == set(ARMS)
+    assert set(told["effects"]["classics"]) == set(AT_HOME) - {CONTROL}
+    assert set(told["scores"]["classics"]) == set(AT_HOME)
+    assert set(told["scores"]["late"]) == set(told["imports"]["late"]) == set(ARMS)
     assert set(told["scores_without"]["late"]) == {"node_1", "node_2"}
-    assert set(told["fleet_effects"]["classics"]) == set(ARMS) - {CONTROL}  # a newcomer is no fleet
+    assert set(told["fleet_effects"]["classics"]) == set(AT_HOME) - {CONTROL}  # a newcomer is no fleet
     assert told["fleet_effects"]["late"] == {}
     assert sum(record.hidden for record in found) == pytest.approx(
         sum(

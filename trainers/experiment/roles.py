@@ -146,17 +146,13 @@ def translate(pattern: Pattern, source: Form, target: Form) -> Pattern:
     roles = {name: role_of(source.kind, name) for name in sorted(names(part))}
     units = {name: _unit(source.functions[pattern.function], name) for name in roles}
     asked = role_of(source.kind, pattern.function)
-    reason = "function"
-    for name in _players(target.kind, asked):
-        function = target.functions[name]
-        reading = _reading(roles, units, function, target.kind)
-        if reading is None:
-            reason = "feature"
-            continue
-        found = _read(pattern, part, reading, function)
-        if found is not None:
+    functions = [target.functions[name] for name in _players(target.kind, asked)]
+    readings = [(_reading(roles, units, function, target.kind), function) for function in functions]
+    for reading, function in readings:
+        found = reading and _read(pattern, part, reading, function)
+        if found:
             return found
-        reason = "units"
+    reason = "units" if any(reading for reading, _function in readings) else "feature" if functions else "function"
     raise Untranslatable(reason)
 
 
@@ -191,14 +187,13 @@ def well_typed(node: Node, function: Function) -> bool:
 
 
 def _like(op: str, sides: Sequence[Expression], function: Function) -> bool:
-    left, right = (unit_of(side, function) for side in sides)
-    if op in ("and", "or"):
-        return True
-    if op not in COMPARISONS and op and Unit.INDEX in (left, right):
+    units = {unit for side in sides if (unit := unit_of(side, function)) is not None}
+    if op in ("+", "-", "min", "max", "*", "//", "%", "<<", ">>") and Unit.INDEX in units:
         return False
-    if left is right or not {left, right}.isdisjoint({None, Unit.FREE}) or op in ("*", "//", "%", "<<", ">>"):
+    if len(units - {Unit.FREE}) < 2 or op in ("and", "or", "*", "//", "%", "<<", ">>"):
         return True
-    return op in COMPARISONS and (right in COMPARABLE.get(left, ()) or left in COMPARABLE.get(right, ()))
+    one, other = units
+    return op in COMPARISONS and (one in COMPARABLE.get(other, ()) or other in COMPARABLE.get(one, ()))
 
 
 def _players(kind: str, role: Role) -> tuple[str, ...]:
