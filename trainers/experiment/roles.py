@@ -17,13 +17,13 @@ docs/experiments.md tells what was found, and why trainers do not do this.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
-from trainers.policy.kind import Form, Function, Unit
+from trainers.policy.kind import Feature, Form, Function, Unit
 from trainers.policy.parse import parse_expression
 from trainers.policy.source import expression_source
 from trainers.policy.tree import COMPARISONS, Binary, Conditional, Expression, Name, Node, children, names, rebuild
@@ -143,11 +143,10 @@ def role_of(kind: str, name: str) -> Role:
 def translate(pattern: Pattern, source: Form, target: Form) -> Pattern:
     """Return the pattern as ``target`` reads it; raises `Untranslatable`."""
     part = parse_expression(pattern.source, source, pattern.function)
-    roles = {name: role_of(source.kind, name) for name in sorted(names(part))}
-    units = {name: _unit(source.functions[pattern.function], name) for name in roles}
+    said = [one for one in source.functions[pattern.function].features if one.name in names(part)]
     asked = role_of(source.kind, pattern.function)
     functions = [target.functions[name] for name in _players(target.kind, asked)]
-    readings = [(_reading(roles, units, function, target.kind), function) for function in functions]
+    readings = [(_reading(said, source.kind, function, target.kind), function) for function in functions]
     for reading, function in readings:
         found = reading and _read(pattern, part, reading, function)
         if found:
@@ -200,21 +199,15 @@ def _players(kind: str, role: Role) -> tuple[str, ...]:
     return () if role is Role.NONE else ROLES.get(kind, {}).get(role, ())
 
 
-def _unit(function: Function, name: str) -> Unit | None:
-    feature = function.feature(name)
-    return feature.unit if feature else None
-
-
-def _reading(
-    roles: Mapping[str, Role], units: Mapping[str, Unit | None], function: Function, kind: str
-) -> dict[str, str] | None:
+def _reading(said: Iterable[Feature], source: str, function: Function, target: str) -> dict[str, str] | None:
     """Return for each feature another of its role that ``function`` sees, no two the same; of its unit if there is."""
     reading: dict[str, str] = {}
-    for name, role in roles.items():
-        seen = [one for one in _players(kind, role) if function.feature(one) and one not in reading.values()]
+    for one in sorted(said, key=lambda feature: feature.name):
+        players = (function.feature(name) for name in _players(target, role_of(source, one.name)))
+        seen = [player for player in players if player and player.name not in reading.values()]
         if not seen:
             return None
-        reading[name] = next((one for one in seen if _unit(function, one) is units[name]), seen[0])
+        reading[one.name] = next((player for player in seen if player.unit is one.unit), seen[0]).name
     return reading
 
 
