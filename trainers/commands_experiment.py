@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
@@ -16,7 +17,7 @@ from trainers.arenas.registry import DEFAULT, kind_of
 from trainers.arenas.registry import kinds as known_kinds
 from trainers.experiment.arms import ACROSS_KINDS, ARMS, CONTROL, SHUFFLED
 from trainers.experiment.figure import figure
-from trainers.experiment.hidden import Budget, rows
+from trainers.experiment.hidden import Budget, rows, taken_up
 from trainers.experiment.hidden import as_json as hidden_json
 from trainers.experiment.hidden import as_text as hidden_text
 from trainers.experiment.roles import ROLES
@@ -101,6 +102,7 @@ def sharing(
 @click.option(
     "--evaluations", type=click.IntRange(100), default=2000, show_default=True, help="Of each node, over all workloads."
 )
+@click.option("--each", is_flag=True, help="So many evaluations for each workload, instead of over all.")
 @click.option(
     "--arm",
     type=click.Choice([arm for arm in ARMS if arm not in (SHUFFLED, *ACROSS_KINDS)]),
@@ -112,17 +114,22 @@ def sharing(
 @click.option(
     "--processes", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="processors", help="At a time."
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON there as well.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON there, after each fleet."
+)
+@click.option("--resume", is_flag=True, help="Go on from what --output holds: what ended early is not run again.")
 @click.option("--json", "as_json_", is_flag=True, help="Print one JSON array, an object a kind.")
 def hidden(
     kinds: tuple[str, ...],
     workloads: str | None,
     nodes: int,
     evaluations: int,
+    each: bool,  # noqa: FBT001 — click passes flags so
     arm: str,
     seeds: int,
     processes: int,
     output: Path | None,
+    resume: bool,  # noqa: FBT001 — click passes flags so
     as_json_: bool,  # noqa: FBT001 — click passes flags so
 ) -> None:
     """Show what a fleet reaches on hidden workloads beside the best baseline, and where it wins and loses.
@@ -131,20 +138,25 @@ def hidden(
     Example:
       kernel-trainer experiment hidden --kind page_replacement
     """  # noqa: D301 — click's \b keeps the lines apart
-    budget, told = Budget(nodes, evaluations, arm), []
+    budget = Budget(nodes, evaluations, arm, each)
+    told = _by_kind(output) if resume and output is not None and output.exists() else {}
     for kind in kinds or [name for name in known_kinds() if bundled(name)]:
         pairs = _pairs(kind, workloads)
-        with click.progressbar(
-            rows(pairs, budget, seeds=seeds, processes=processes), len(pairs) * seeds, kind, file=sys.stderr
-        ) as bar:
-            found = list(bar)
-        told.append(hidden_json(kind, budget, found))
-        if output is not None:
-            _write(output, orjson.dumps(told))
+        try:
+            found = taken_up(told[kind], budget, pairs) if kind in told else []
+        except (ValueError, KeyError, TypeError) as error:
+            raise EvaluationError(f"{output} is of another run: {error}", hint="without --resume it begins") from error
+        work = rows(pairs, budget, seeds=seeds, processes=processes, done={(row.seed, row.workload) for row in found})
+        with click.progressbar(work, len(pairs) * seeds - len(found), kind, file=sys.stderr) as bar:
+            for row in bar:
+                found.append(row)
+                told[kind] = hidden_json(kind, budget, found)
+                if output is not None:  # a run that is ended early keeps what it has
+                    _write(output, orjson.dumps(list(told.values())))
         if not as_json_:
             click.echo(hidden_text(kind, found))
     if as_json_:
-        click.echo(orjson.dumps(told))
+        click.echo(orjson.dumps(list(told.values())))
 
 
 @experiment.command(name="figure")
@@ -199,6 +211,14 @@ def _pairs(kind: str, names: str | None) -> tuple[Pair, ...]:
 def _abroad(kind: str) -> tuple[Pair, ...]:
     """Return the bundled workloads of the other kinds whose features have roles."""
     return tuple(pair for other in ROLES if other != kind for pair in _pairs(other, None))
+
+
+def _by_kind(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what `hidden --output` wrote, by kind."""
+    try:
+        return {some["kind"]: some for some in orjson.loads(path.read_bytes())}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EvaluationError(f"{path}: this is not what `experiment hidden --output` writes") from error
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import orjson
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from tests.experiment.test_sharing import PAIRS
+from trainers.arenas.errors import EvaluationError
 from trainers.cli import main
 from trainers.experiment.hidden import EVEN, Budget, Row, as_json, as_text, rows, summary
 from trainers.experiment.statistics import effect
 
 
 def row(found: float, best: float, picked: float, *, workload: str = "git", seed: int = 1) -> Row:
-    return Row(workload, seed, found, "s3-fifo", best, "clock", picked, imported=False)
+    return Row(workload, seed, 285, found, "s3-fifo", best, "clock", picked, imported=False)
+
+
+def told_row(evaluations: int) -> Row:
+    return replace(row(0.5, 0.4, 0.1), evaluations=evaluations)
 
 
 def test_a_hair_is_neither_won_nor_lost() -> None:
@@ -55,6 +61,52 @@ def test_the_command_prints_a_table_for_each_kind(tmp_path: Path) -> None:
     assert "s3-fifo" in done.output
     (told,) = orjson.loads(output.read_bytes())
     assert (told["nodes"], told["evaluations"], len(told["rows"])) == (2, 100, 1)
+
+
+def test_a_budget_for_each_workload_is_not_divided() -> None:
+    assert (Budget(evaluations=2000).share(7), Budget(evaluations=2000, each=True).share(7)) == (285, 2000)
+    assert Budget(evaluations=100).share(1000) == 1
+
+
+def hidden(output: Path, *options: str) -> Result:
+    """Run the command for small fleets."""
+    small = ["--kind", "page_replacement", "--nodes", "1", "--evaluations", "100", "--each", "--processes", "1"]
+    return CliRunner().invoke(main, ["experiment", "hidden", *small, "--output", str(output), *options])
+
+
+def test_what_a_run_that_ended_early_wrote_is_kept_and_only_the_rest_is_run(tmp_path: Path) -> None:
+    output, whole = tmp_path / "hidden.json", tmp_path / "whole.json"
+    hidden(output, "--workloads", "orders")
+    hidden(whole, "--workloads", "orders,notes")
+    (told,) = orjson.loads(output.read_bytes())
+    marked = {**told["rows"][0], "found": 0.123}  # a row that no run would find: it stays, so it was not run again
+    output.write_bytes(orjson.dumps([{**told, "rows": [marked]}]))
+    done = hidden(output, "--workloads", "orders,notes", "--resume")
+    assert done.exit_code == 0, done.output
+    (resumed,), (uninterrupted,) = orjson.loads(output.read_bytes()), orjson.loads(whole.read_bytes())
+    assert resumed["rows"] == [marked, uninterrupted["rows"][1]]
+    assert uninterrupted["rows"][0] == told["rows"][0]
+    assert [one["evaluations"] for one in resumed["rows"]] == [100, 100]
+
+
+@pytest.mark.parametrize("options", [["--nodes", "2"], ["--evaluations", "200"], ["--workloads", "notes"]])
+def test_another_run_is_not_taken_up(tmp_path: Path, options: list[str]) -> None:
+    output = tmp_path / "hidden.json"
+    output.write_bytes(orjson.dumps([as_json("page_replacement", Budget(1, 100, each=True), [told_row(100)])]))
+    before = output.read_bytes()
+    done = hidden(output, "--resume", *options)
+    assert done.exit_code == EvaluationError.exit_code
+    assert "is of another run" in done.output
+    assert output.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", "1", "[1]", '[{"kind": "page_replacement"}]'])
+def test_what_is_no_output_of_the_command_is_not_taken_up(tmp_path: Path, text: str) -> None:
+    output = tmp_path / "hidden.json"
+    output.write_text(text)
+    done = hidden(output, "--resume")
+    assert done.exit_code == EvaluationError.exit_code
+    assert str(output) in done.output.replace("\n", "")
 
 
 def told_result() -> dict[str, object]:

@@ -23,7 +23,7 @@ from trainers.experiment.member import ANSWER, FOREIGN, FUNCTION, PATTERN, PROGR
 from trainers.experiment.memory import RememberingEvaluators
 from trainers.experiment.roles import Foreign
 from trainers.experiment.settings import LATE_SHARE, Pair, Setting, plans
-from trainers.experiment.sharing import Cell, Design, Record, _cell, effects, imports, records, worths
+from trainers.experiment.sharing import Cell, Design, Record, _cell, effects, imports, records, scores, worths
 from trainers.experiment.statistics import effect
 from trainers.experiment.text import as_json, as_text
 from trainers.search.patterns import Pattern
@@ -191,6 +191,26 @@ def test_settings_differ_in_what_they_say() -> None:
     assert [plan.evaluations for plan in made[Setting.LATE]] == [800, 800, 100]
 
 
+def test_where_each_has_a_workload_of_its_own_scores_are_told_by_that_of_the_node() -> None:
+    """A cell is around one workload, and has one of the next as well: neither's score is the other's."""
+
+    def record(arm: str, *hidden: tuple[str, float]) -> Record:
+        one = Outcome("", "", True, 0.0, 0.0, "", 0, {}, {}, (), 0, {})
+        outcomes = tuple(replace(one, workload=workload, hidden=score) for workload, score in hidden)
+        return Record(Setting.WORKLOADS, hidden[0][0], 1, arm, "", outcomes)
+
+    found = [
+        record(CONTROL, ("git", 0.2), ("notes", 0.4)), record("programs", ("git", 0.3), ("notes", 0.4)),
+        record(CONTROL, ("notes", 0.6), ("git", 0.4)), record("programs", ("notes", 0.6), ("git", 0.7)),
+    ]  # fmt: skip
+    assert scores(found, Setting.WORKLOADS, CONTROL) == {"git": [pytest.approx(0.3)], "notes": [pytest.approx(0.5)]}
+    told = effects(found, Setting.WORKLOADS)["programs"]
+    assert told.pairs == 2
+    assert told.mean == pytest.approx(0.1)  # .2 for git, nothing for notes
+    assert told.workloads.low == pytest.approx(0.0)
+    assert told.workloads.high == pytest.approx(0.2)
+
+
 def test_the_table_and_the_json_tell_every_arm(found: list[Record]) -> None:
     design = replace(DESIGN, settings=(Setting.CLASSICS, Setting.LATE))
     text, told = as_text(design, found), orjson.loads(orjson.dumps(as_json(design, found)))
@@ -202,7 +222,7 @@ def test_the_table_and_the_json_tell_every_arm(found: list[Record]) -> None:
     assert set(told["scores_without"]["late"]) == {"node_1", "node_2"}
     assert set(told["fleet_effects"]["classics"]) == set(AT_HOME) - {CONTROL}  # a newcomer is no fleet
     assert told["fleet_effects"]["late"] == {}
-    assert sum(record.hidden for record in found) == pytest.approx(
+    assert sum(fmean(one.hidden for one in record.outcomes if one.counted) for record in found) == pytest.approx(
         sum(
             score
             for setting in ("classics", "late")

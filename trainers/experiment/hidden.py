@@ -1,8 +1,8 @@
-"""What a fleet reaches on hidden workloads, beside the best baseline: one fleet a workload, its own budget's share.
+"""What a fleet reaches on hidden workloads, beside the best baseline: one fleet a workload, from classics of its own.
 
 ::
 
-    kind's workloads ─▶ evaluations of a node, in equal shares ─▶ a fleet each, from classics of its own (`classics`)
+    kind's workloads ─▶ a node's evaluations, in equal shares or for each ─▶ a fleet each (`classics`)
                          └▶ the node whose own evidence is best hands over its choice ─▶ hidden value ─▶ Row
 
 A baseline picked on the train part is what one would run without any search; the best in hindsight is picked by the
@@ -12,7 +12,7 @@ hidden part itself, which nobody could have.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from statistics import fmean
@@ -25,18 +25,23 @@ from trainers.experiment.settings import Pair, Setting, plans
 from trainers.search.objective import gap_closed
 from trainers.yardstick import Yardstick
 
-__all__ = ["Budget", "Row", "as_json", "as_text", "rows"]
+__all__ = ["Budget", "Row", "as_json", "as_text", "rows", "taken_up"]
 
 EVEN = 0.005  # of the gap: less than that is neither won nor lost
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a fleet may spend: evaluations of each node, over all workloads of the kind."""
+    """What a fleet may spend."""
 
     nodes: int = 4
-    evaluations: int = 2000
+    evaluations: int = 2000  # of each node
     arm: str = "all"
+    each: bool = False  # so many for each workload, instead of over all of the kind
+
+    def share(self, workloads: int) -> int:
+        """Return a node's evaluations for one of so many workloads."""
+        return self.evaluations if self.each else max(1, self.evaluations // workloads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Row:
 
     workload: str
     seed: int
+    evaluations: int  # of each node, for this workload
     found: float
     best_name: str  # of the baselines in hindsight
     best: float
@@ -57,9 +63,19 @@ class Row:
         return "won" if self.found > other + EVEN else "lost" if self.found < other - EVEN else "even"
 
 
-def rows(pairs: Sequence[Pair], budget: Budget, *, seeds: int, processes: int) -> Iterator[Row]:
-    """Run the fleets of one kind; yield a row each, seeds outermost. Order and content are the seed's."""
-    work = [(seed, at) for seed in range(1, seeds + 1) for at in range(len(pairs))]
+def rows(
+    pairs: Sequence[Pair], budget: Budget, *, seeds: int, processes: int, done: Collection[tuple[int, str]] = ()
+) -> Iterator[Row]:
+    """Run the fleets of one kind; yield a row each, seeds outermost. Order and content are the seed's.
+
+    ``done`` are seeds and names of workloads that are left out.
+    """
+    work = [
+        (seed, at)
+        for seed in range(1, seeds + 1)
+        for at, pair in enumerate(pairs)
+        if (seed, pair.train.name) not in done
+    ]
     one = partial(_row, tuple(pairs), budget)
     if processes <= 1:
         yield from map(one, work)
@@ -92,6 +108,16 @@ def as_json(kind: str, budget: Budget, found: Sequence[Row]) -> dict[str, Any]:
     return {"kind": kind, **asdict(budget), **summary(found), "rows": [asdict(row) for row in found]}
 
 
+def taken_up(told: dict[str, Any], budget: Budget, pairs: Sequence[Pair]) -> list[Row]:
+    """Return the rows that `as_json` told; raises `ValueError` where this run would not find the same."""
+    found, share = [Row(**row) for row in told["rows"]], budget.share(len(pairs))
+    if {key: told[key] for key in asdict(budget)} != asdict(budget) or any(row.evaluations != share for row in found):
+        raise ValueError("it has another budget")
+    if not {row.workload for row in found} <= {pair.train.name for pair in pairs}:
+        raise ValueError("it has other workloads")
+    return found
+
+
 def summary(found: Sequence[Row]) -> dict[str, Any]:
     """Return the means, and how many were won, even and lost."""
     return {
@@ -113,7 +139,7 @@ def _told(counts: dict[str, int]) -> str:
 def _row(pairs: tuple[Pair, ...], budget: Budget, work: tuple[int, int]) -> Row:
     seed, at = work
     pair, names = pairs[at], tuple(classics(pairs[at].train.kind))
-    share = max(1, budget.evaluations // len(pairs))
+    share = budget.share(len(pairs))
     fleet = plans(Setting.CLASSICS, pairs, at, names, nodes=budget.nodes, evaluations=share, seed=seed)
     with RememberingEvaluators() as evaluators:
         chosen = max(run(budget.arm, fleet, evaluators, seed=seed), key=lambda outcome: outcome.evidence)
@@ -126,5 +152,6 @@ def _row(pairs: tuple[Pair, ...], budget: Budget, work: tuple[int, int]) -> Row:
 
         best, picked = min(kind.baselines, key=values.__getitem__), yardstick.picked(pair.hidden, [pair.train])
         return Row(
-            pair.train.name, seed, chosen.hidden, best, gap(best), picked, gap(picked), imported=bool(chosen.chosen)
-        )
+            pair.train.name, seed, share, chosen.hidden, best, gap(best), picked, gap(picked),
+            imported=bool(chosen.chosen),
+        )  # fmt: skip

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -28,7 +28,7 @@ from trainers.experiment.roles import Foreign
 from trainers.experiment.settings import Pair, Plan, Setting, plans
 from trainers.experiment.statistics import Effect, effect
 
-__all__ = ["Cell", "Design", "Record", "effects", "imports", "records", "scores", "worths"]
+__all__ = ["Cell", "Design", "Record", "effects", "fleet_effects", "imports", "records", "scores", "worths"]
 
 SEARCHED_MAX = 32  # fleets that this process remembers, more than a kind has workloads; a megabyte each
 _searched: OrderedDict[tuple[Any, ...], tuple[Snapshot, ...]] = OrderedDict()
@@ -101,11 +101,6 @@ class Record:
     outcomes: tuple[Outcome, ...]
 
     @property
-    def hidden(self) -> float:
-        """Mean hidden score over the nodes that count."""
-        return fmean(outcome.hidden for outcome in self.outcomes if outcome.counted)
-
-    @property
     def fleet(self) -> float:
         """Hidden score of the node whose own evidence is best: what the fleet would hand over."""
         return max((outcome for outcome in self.outcomes if outcome.counted), key=lambda one: one.evidence).hidden
@@ -122,25 +117,38 @@ def records(design: Design, *, processes: int) -> Iterator[list[Record]]:
 
 
 def scores(found: Sequence[Record], setting: Setting, arm: str, silent: str = "") -> dict[str, list[float]]:
-    """Return the hidden scores of an arm in a setting: by workload, one a seed."""
+    """Return the hidden scores of an arm in a setting: by workload that was searched for, one a seed."""
     by_workload: dict[str, list[float]] = {}
-    for (workload, _seed), record in _by_cell(found, setting, arm, silent):
-        by_workload.setdefault(workload, []).append(record.hidden)
+    for (workload, _seed), score in _by_unit(found, setting, arm, silent).items():
+        by_workload.setdefault(workload, []).append(score)
     return by_workload
 
 
-def effects(
-    found: Sequence[Record], setting: Setting, score: Callable[[Record], float] = lambda record: record.hidden
-) -> dict[str, Effect]:
-    """Return what each arm adds to hidden scores in a setting, against no sharing; ``score`` says to which."""
-    control = {key: score(record) for key, record in _by_cell(found, setting, CONTROL)}
-    result = {}
-    for arm in dict.fromkeys(record.arm for record in found if record.setting is setting and record.arm != CONTROL):
-        differences: dict[str, list[float]] = {}
-        for (workload, seed), record in _by_cell(found, setting, arm):
-            differences.setdefault(workload, []).append(score(record) - control[workload, seed])
-        result[arm] = effect(differences)
-    return result
+def effects(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
+    """Return what each arm adds to the hidden scores of nodes in a setting, against no sharing."""
+    return {
+        arm: _paired(_by_unit(found, setting, arm), _by_unit(found, setting, CONTROL)) for arm in _arms(found, setting)
+    }
+
+
+def fleet_effects(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
+    """Return what each arm adds to what fleets hand over, where all nodes of each search for the same."""
+
+    def fleets(arm: str) -> dict[tuple[str, int], float]:
+        return {key: record.fleet for key, record in _by_cell(found, setting, arm)}
+
+    return {arm: _paired(fleets(arm), fleets(CONTROL)) for arm in _arms(found, setting)}
+
+
+def _arms(found: Sequence[Record], setting: Setting) -> list[str]:
+    return list(dict.fromkeys(one.arm for one in found if one.setting is setting and one.arm != CONTROL))
+
+
+def _paired(with_it: Mapping[tuple[str, int], float], without: Mapping[tuple[str, int], float]) -> Effect:
+    differences: dict[str, list[float]] = {}
+    for (workload, seed), score in with_it.items():
+        differences.setdefault(workload, []).append(score - without[workload, seed])
+    return effect(differences)
 
 
 def imports(found: Sequence[Record], setting: Setting, arm: str) -> dict[str, dict[str, int]]:
@@ -173,6 +181,20 @@ def worths(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
 
 def _of_others(record: Record, node: str) -> float:
     return fmean(outcome.hidden for outcome in record.outcomes if outcome.counted and outcome.node != node)
+
+
+def _by_unit(found: Sequence[Record], setting: Setting, arm: str, silent: str = "") -> dict[tuple[str, int], float]:
+    """Return the mean hidden score of the nodes that count, by workload and seed.
+
+    By the workload that a node searches for: in `workloads` each node of a cell has another one, and each is some
+    node's in several cells.
+    """
+    units: dict[tuple[str, int], list[float]] = {}
+    for (_workload, seed), record in _by_cell(found, setting, arm, silent):
+        for outcome in record.outcomes:
+            if outcome.counted:
+                units.setdefault((outcome.workload, seed), []).append(outcome.hidden)
+    return {unit: fmean(some) for unit, some in units.items()}
 
 
 def _by_cell(

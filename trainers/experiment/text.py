@@ -9,7 +9,7 @@ from typing import Any
 
 from trainers.experiment.arms import CONTROL
 from trainers.experiment.settings import Setting
-from trainers.experiment.sharing import Design, Record, effects, imports, scores, worths
+from trainers.experiment.sharing import Design, Record, effects, fleet_effects, imports, scores, worths
 from trainers.experiment.statistics import Effect
 
 __all__ = ["as_json", "as_text"]
@@ -74,7 +74,7 @@ def _told(effects_: Mapping[str, Effect]) -> dict[str, Any]:
 
 def _of_fleets(found: Sequence[Record], setting: Setting) -> dict[str, Effect]:
     """Return what arms add to what a fleet hands over, where its nodes search for the same."""
-    return effects(found, setting, lambda record: record.fleet) if setting in {Setting.SAME, Setting.CLASSICS} else {}
+    return fleet_effects(found, setting) if setting in {Setting.SAME, Setting.CLASSICS} else {}
 
 
 def _mean(found: Sequence[Record], setting: Setting, arm: str) -> float:
