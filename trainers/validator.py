@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 
 from mqtt_hub.protocol.bodies import OsComponentShare, Progress, TrainingSync, WorkloadChunk
 from mqtt_hub.protocol.codec import Message
@@ -24,6 +24,7 @@ from trainers.arenas.evaluators import Evaluators
 from trainers.bench import Bench, refused
 from trainers.library import Library
 from trainers.node import Node
+from trainers.search.memory import forget_oldest
 from trainers.stop import Stop
 from trainers.workloads.errors import WorkloadError
 
@@ -31,7 +32,7 @@ __all__ = ["KernelValidator"]
 
 WAITING_MAX = 1_000  # beyond it new ones are left to a later TRAINING_SYNC
 WAITING_OF_ONE_MAX = 50  # of one submitter
-JUDGED_MAX = 10_000  # remembered, so that what is told twice is judged once; further back the hub knows
+JUDGED_MAX = 1_000  # remembered, so that what is told twice is judged once; further back the hub knows
 MORE_AFTER_S = 1.0  # when the hub's last list brought something to judge: it names a few at a time
 ASK_EVERY_S = 60.0  # otherwise: what no message told, the hub still knows
 
@@ -46,8 +47,7 @@ class KernelValidator:
         self._evaluators = evaluators
         self._benches: dict[str, Bench] = {}  # by kind, made when first needed
         self._waiting: OrderedDict[_Name, tuple[str, OsComponentShare]] = OrderedDict()
-        self._judged: set[_Name] = set()
-        self._judged_in_order: deque[_Name] = deque()
+        self._judged: dict[_Name, None] = {}  # in the order of judging
         self._served: Counter[str] = Counter()  # verdicts by submitter: whoever had least is next
         self._sync: TrainingSync | None = None
         self._told_news = False
@@ -101,16 +101,14 @@ class KernelValidator:
             result = self._benches[kind].judge(submission, submitter, train, hidden)
         self._node.share(MessageType.TEST_RESULT, result, correlation_id=result.submission)
         self._served[submitter] += 1
-        self._judged.add(name)
-        self._judged_in_order.append(name)
-        if len(self._judged_in_order) > JUDGED_MAX:
-            self._judged.discard(self._judged_in_order.popleft())
+        self._judged[name] = None
+        forget_oldest(self._judged, JUDGED_MAX)
         # What a node logs, everybody reads: nothing of hidden workloads.
         self._node.log.info("%s of %s: %s (%s)", submission.component[:12], submitter, result.verdict, result.told)
         rate = 1 / max(1e-3, time.monotonic() - started)
         self._node.tell(
             MessageType.PROGRESS,
-            Progress(kind, submission.target, "validate", len(self._judged), 0.0, rate, self._node.dropped),
+            Progress(kind, submission.target, "validate", self._served.total(), 0.0, rate, self._node.dropped),
         )
 
     def _listen(self, *, wait_s: float) -> None:

@@ -100,6 +100,27 @@ def test_one_fleet_searches_and_judges_components_of_two_kinds(home: Home) -> No
     assert {hidden[name] for name in hidden.keys() - {"office"}} == {"misses"}
 
 
+def test_what_was_judged_is_judged_once_as_far_back_as_a_validator_remembers(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainers.validator.JUDGED_MAX", 1)
+    node, library, stop = connect(home, 1, VALIDATOR, "validator")
+    sources = [canonical(program) for program in list(classics(EXAMPLE.name).values())[:2]]
+    first, second = (OsComponentShare("network", named(one), one, (PEER,), (), (), "office") for one in sources)
+    with Evaluators() as evaluators:
+        validator = KernelValidator(node, library, evaluators, stop)
+
+        def judge(submission: OsComponentShare) -> bool:
+            """Judge it if it is news."""
+            news = validator._await(PEER, submission)
+            for name in list(validator._waiting):
+                validator._judge(name, *validator._waiting.pop(name))
+            return news
+
+        assert [judge(one) for one in (first, first, second, second, first)] == [True, False, True, False, True]
+    node.stop()
+
+
 def test_a_request_under_the_wrong_kind_is_declined_with_the_reason(home: Home) -> None:
     office = bundled(EXAMPLE.name)[0]
     source = canonical(classics(EXAMPLE.name)["break-even"])
