@@ -1,4 +1,4 @@
-"""Which rows are climbed, and which are kept for the final choice.
+"""Which rows are climbed, and what the final choice goes by.
 
 ::
 
@@ -6,11 +6,15 @@
     capacity       c(slice 1)     c(slice 2)     c(slice 3)        c and C         and the whole at C
     under stress |──────────────── once more ─────────────|                        and the whole
 
+    or, as for pages:
+    train part   |──────────────── climbed: the whole in one run ───────────────|
+    capacity                              C                                        and at .7, .9, 1.1 and 1.4 C
+
 C is the workload's capacity; c is a share of it in proportion to the slice where the kind has one (pages that
 the slice asks for, of all pages), else C. Cuts are where the kind allows them. Three cold starts ask for what
-does not hang on one long run; a kind whose queues take time to build up has one (`Kind.climb_slices`). After the
-final choice they score as one run does; fewer choices fell below the baseline (README.md has the numbers and their
-doubts). Together they have as many rows as one run over the climbed part.
+does not hang on one long run; a kind whose queues take time to build up has one (`Kind.climb_slices`). Where the
+component is for another run of the same program, from its start to its end, the whole is climbed (`climb_share`) and
+neighbouring capacities are what the choice sees for the first time (`choice_percents`; README.md has the numbers).
 
 Stress is the kind's (`Kind.stress`): the same rows asking more of the machine. A load that was light throughout the
 train part says nothing of what a program does to whom it neglects when the load is heavy, and search finds the
@@ -35,7 +39,6 @@ from trainers.workloads.format import workload as made
 
 __all__ = ["SliceObjective", "climb", "measures", "probe", "stressed"]
 
-CLIMB_SHARE = 2 / 3
 PROBE_PARTS = 6  # a probe has at most a sixth of the rows
 STRESS_WEIGHT = 0.5  # in the final choice: it is about what could be, the others are about what was
 
@@ -58,7 +61,7 @@ def stressed(workload: Workload) -> Workload | None:
 
 
 def climb(objective: SliceObjective, workload: Workload, under_stress: SliceObjective | None = None) -> Mean:
-    """Return the score that search climbs: the mean over cold slices of the first two thirds, and all under stress."""
+    """Return the score that search climbs: the mean over cold slices of the kind's share, and all under stress."""
     kind, cut = kind_of(workload.kind), _cut(workload)
     inner = {kind.cut(workload.words, cut * place // kind.climb_slices) for place in range(1, kind.climb_slices)}
     bounds = sorted({0, cut, *(place for place in inner if 0 < place < cut)})
@@ -78,6 +81,10 @@ def measures(objective: SliceObjective, workload: Workload, under_stress: SliceO
         name: (1.0, objective(capacity, cut, end)) for name, capacity in capacities.items() if cut < end
     }
     found["whole"] = (1.0, objective(workload.capacity, 0, end))
+    for percent in kind.choice_percents:
+        near = min(max(kind.capacity.low, workload.capacity * percent // 100), kind.capacity.high)
+        # Bounded as what is climbed: beside a loop that fits by one page less, gaps are small and scores are not.
+        found[f"whole at {percent} % of the capacity"] = (1.0, Mean([objective(near, 0, end)]))
     if under_stress is not None:
         # Bounded as what is climbed: where everybody fails, how badly says nothing.
         found["whole under stress"] = (STRESS_WEIGHT, Mean([under_stress(workload.capacity, 0, end)]))
@@ -91,18 +98,20 @@ def probe(runner: Runner, workload: Workload) -> Probe | None:
     start = kind.cut(workload.words, workload.rows // 3)
     if not rows or start + rows > workload.rows:
         return None
+    capacity = _in_proportion(kind, workload, start, start + rows)  # or a cache would not fill
 
     def digest(component: Component) -> int | None:
-        outcome = runner.run(component, workload.id, workload.capacity, start=start, stop=start + rows)
+        outcome = runner.run(component, workload.id, capacity, start=start, stop=start + rows)
         return None if isinstance(outcome, Failure) else outcome.digest
 
     return digest
 
 
 def _cut(workload: Workload) -> int:
-    """Return the row at which what is climbed ends, near two thirds of all; a tiny workload is climbed whole."""
-    row = max(kind_of(workload.kind).climb_slices, int(workload.rows * CLIMB_SHARE))
-    cut = kind_of(workload.kind).cut(workload.words, row) if row < workload.rows else 0
+    """Return the row at which what is climbed ends, near the kind's share of all; a tiny workload is climbed whole."""
+    kind = kind_of(workload.kind)
+    row = max(kind.climb_slices, int(workload.rows * kind.climb_share))
+    cut = kind.cut(workload.words, row) if row < workload.rows else 0
     return cut if 0 < cut < workload.rows else workload.rows
 
 

@@ -24,6 +24,7 @@ __all__ = ["BASELINES", "BOUND", "CAPACITY_PERCENT", "FORM", "KIND"]
 BASELINES = ("fifo", "lru", "clock", "lfu", "2q", "sieve", "s3-fifo", "arc", "lirs")
 BOUND = "belady"
 CAPACITY_PERCENT = 10  # of the pages, where nobody says otherwise
+PROBE_REQUESTS = 20_000  # at most; a sixth of the workload is what is mostly run
 
 _TIME_MAX = (1 << 31) - 1
 _PAGES_MAX = 1 << 24
@@ -171,4 +172,8 @@ KIND = Kind(
     native=(*BASELINES, BOUND),
     work_bytes=_work_bytes,
     in_proportion=_in_proportion,
+    climb_share=1.0,
+    climb_slices=1,
+    choice_percents=(70, 90, 110, 140),
+    probe_rows=PROBE_REQUESTS,
 )
