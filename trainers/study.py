@@ -2,8 +2,8 @@
 
 ::
 
-    train part ──┬─ climbed: the first two thirds, what the island sees
-                 └─ measures for the final choice: the last third, and the whole (search/slices.py)
+    train part ──┬─ climbed: what the island sees, the first two thirds or all of it (search/slices.py)
+                 └─ measures for the final choice: the last third or other capacities, and the whole
 
 The hidden part is not here: trainers never get it.
 """

@@ -1,6 +1,6 @@
-"""A second set of ordinary programs, written down after the search was settled on others; `programs.Program` has the form.
+"""A second set of ordinary programs, of which nothing was known when the search was settled.
 
-`programs.PROGRAMS` was looked at while the search was tuned, if only as figures. None of these was.
+The figures of `programs.PROGRAMS` had been looked at before, if not tuned by; none of these had been recorded.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ for turn in range(700):
     leaf = 50000 - int(50000 ** rng.random()) if turn % 3 else rng.randrange(1, 50000)
     db.execute(up + " SELECT note FROM node JOIN a ON id=i", (leaf,)).fetchall()
     if turn % 2:
-        db.execute(down + " SELECT count(*), max(note) FROM node JOIN a ON id=i", (int(20000 ** rng.random()),)).fetchall()
+        top = int(20000 ** rng.random())
+        db.execute(down + " SELECT count(*), max(note) FROM node JOIN a ON id=i", (top,)).fetchall()
 """,
         """#py
 import random, sqlite3
@@ -122,15 +123,16 @@ openssl x509 -req -in c.csr -CA root.pem -CAkey root.key -CAcreateserial -out c$
     "templates": Program(
         "g++ reads the headers of the C++ library, four files and two of them again",
         """for h in $INPUT; do g++ -fsyntax-only $h.cc; done""",
-        """for h in vector map string sstream algorithm set deque functional; do printf '#include <%s>\\nint f() { return 1; }\\n' $h > $h.cc
-done""",
+        """for h in vector map string sstream algorithm set deque functional; do
+printf '#include <%s>\\nint f() { return 1; }\\n' $h > $h.cc; done""",
         inputs=("vector map string sstream map vector", "algorithm set deque functional set algorithm"),
         needs=("g++",),
     ),
     "editor": Program(
         "vim without a screen: files opened, changed, searched and written, some of them again",
         """for f in $INPUT; do
-  vim -u NONE -i NONE -es -c '%s/self/this/ge' -c 'g/import/m0' -c w -c q $f < /dev/null; vim -i NONE -es -c '/def' -c wq $f < /dev/null
+  vim -u NONE -i NONE -es -c '%s/self/this/ge' -c 'g/import/m0' -c w -c q $f < /dev/null
+  vim -i NONE -es -c '/def' -c wq $f < /dev/null
 done; true""",
         """cp /usr/lib/python3*/[a-d]*.py . 2> /dev/null; true""",
         inputs=("ast.py argparse.py bisect.py ast.py calendar.py", "datetime.py cmd.py dis.py csv.py cmd.py"),
@@ -148,7 +150,9 @@ rng = random.Random(6)
 for day in range(1, 5):
     with open(f"log.{day}", "w") as out:
         for at in range(9000):
-            out.write(f"{at * 9:06d} user={int(300 ** rng.random())} /page/{int(900 ** rng.random())} {rng.choice((200, 200, 304, 500))} {'-' * rng.randrange(40)}\\n")
+            user, page = int(300 ** rng.random()), int(900 ** rng.random())
+            status, rest = rng.choice((200, 200, 304, 500)), "-" * rng.randrange(40)
+            out.write(f"{at * 9:06d} user={user} /page/{page} {status} {rest}\\n")
 """,
         inputs=("1 7 20", "3 5 90"),
         needs=("awk", "grep", "sort"),
@@ -173,8 +177,8 @@ for turn in range(4):
 import random, sqlite3
 rng = random.Random(11)
 db = sqlite3.connect("a.db")
-db.executescript("CREATE TABLE a(k INTEGER PRIMARY KEY, v INTEGER, t TEXT); CREATE TABLE b(k INTEGER PRIMARY KEY, t TEXT);"
-    "CREATE INDEX v ON a(v)")
+db.executescript("CREATE TABLE a(k INTEGER PRIMARY KEY, v INTEGER, t TEXT);"
+    "CREATE TABLE b(k INTEGER PRIMARY KEY, t TEXT); CREATE INDEX v ON a(v)")
 for name in "ab":
     db.executemany(f"INSERT INTO {name} VALUES({'?,?,?' if name == 'a' else '?,?'})",
         (((i, rng.randrange(10000), "t" * 150) if name == "a" else (i, "u" * 250)) for i in range(10000)))
@@ -184,7 +188,8 @@ db.commit()
     "tcl": Program(
         "tclsh and bc: small scripts that start one after the other, with packages of their own",
         """for n in $INPUT; do
-  echo "package require $n; puts [clock format 0]" | tclsh > /dev/null 2>&1; echo "2^$(echo $n | wc -c)" | bc -l > /dev/null
+  echo "package require $n; puts [clock format 0]" | tclsh > /dev/null 2>&1
+  echo "2^$(echo $n | wc -c)" | bc -l > /dev/null
   tclsh calc.tcl $n > /dev/null
 done; true""",
         """printf 'source lib.tcl\\nputs [twice [string length $argv]]\\n' > calc.tcl

@@ -1,12 +1,13 @@
 """Page replacement on programs that nobody tuned to: record twice, search on one run, compare on the other.
 
-    scripts/bench/unseen [--evaluations 1000] [--seed 1] [--program NAME …] [--halves] [--recordings FOLDER] [--json]
+    scripts/bench/unseen [--set second] [--evaluations 1000] [--seed 1] [--program NAME …] [--halves]
+                         [--recordings FOLDER] [--json]
 
-Each of `programs.py` is recorded with strace as a user would, once to search with and, with another input, once to
-judge by; `--halves` cuts the first recording in the middle instead. One counts where each part has 4,000 requests and
-Belady's algorithm misses at least .02 of the hidden part's requests less than LRU: that is settled before anything is
-searched for, and the others are listed with their reason. *Best* is the one of the textbook (programs and native ones)
-that turns out best on the hidden part, *picked* the one that was best on the train part.
+Each of `programs.py`, or of `programs_second.py`, is recorded with strace as a user would, once to search with and, with
+another input, once to judge by; `--halves` cuts the first recording in the middle instead. One counts where each part
+has 4,000 requests and Belady's algorithm misses at least .02 of the hidden part's requests less than LRU: that is
+settled before anything is searched for, and the others are listed with their reason. *Best* is the one of the textbook
+(programs and native ones) that turns out best on the hidden part, *picked* the one that was best on the train part.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import orjson
 from programs import PROGRAMS, Program
+from programs_second import SECOND
 from specialists import study
 
 from trainers.arenas.classics import classics
@@ -33,6 +35,7 @@ from trainers.workloads.format import Workload, halves, read, save
 from trainers.workloads.record_pages import record
 
 KIND = "page_replacement"
+SETS = {"first": PROGRAMS, "second": SECOND}
 REQUESTS_MIN = 4_000  # of a half
 ROOM_MIN = 0.02  # misses a request between LRU and Belady on the hidden part
 LOSS = 0.005  # misses a request: what the issue of a loss is drawn at
@@ -106,7 +109,7 @@ def row(name: str, program: Program, arguments: argparse.Namespace) -> dict[str,
 
 def rows(arguments: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Yield a row a program, and write it as it is done."""
-    for name, program in PROGRAMS.items():
+    for name, program in SETS[arguments.set].items():
         if not arguments.program or name in arguments.program:
             found = row(name, program, arguments)
             if arguments.json:
@@ -129,7 +132,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--evaluations", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--program", action="append", choices=PROGRAMS)
+    parser.add_argument("--set", choices=SETS, default="first", help="of programs")
+    parser.add_argument("--program", action="append", choices=[name for known in SETS.values() for name in known])
     parser.add_argument("--halves", action="store_true", help="one recording, cut in the middle")
     parser.add_argument("--recordings", type=Path, metavar="FOLDER", help="keep recordings there, and use those there")
     parser.add_argument("--json", action="store_true", help="a JSON object a line")

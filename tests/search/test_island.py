@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,7 @@ from trainers.search.island import Island, Settings
 from trainers.search.objective import Mean, Objective, gap_closed
 from trainers.search.patterns import Pattern, ablate, graft
 from trainers.search.population import Fitness, Individual, Population
-from trainers.search.slices import climb, measures
-from trainers.workloads.format import Workload, workload
+from trainers.workloads.format import Workload
 
 HASHED = """
 import hashlib, random
@@ -304,30 +302,6 @@ def test_search_improves_on_its_seeds_on_real_counters(
     assert here.best.fitness.counters["requests"] == loop.rows
 
 
-def test_climbing_is_the_mean_over_cold_slices_with_caches_in_proportion(
-    classics: Mapping[str, Component], loop: Workload, evaluator: Evaluator
-) -> None:
-    asked = []
-
-    def objective(capacity: int, start: int, stop: int) -> Objective:
-        asked.append((capacity, start, stop))
-        return Objective(evaluator, KIND, loop.id, capacity, start=start, stop=stop)
-
-    climb(objective, workload("w", [*range(60), *range(30), *range(15), *range(15), *range(60)], capacity=20))
-    assert asked == [(13, 0, 40), (13, 40, 80), (8, 80, 120)]  # a third of 40, 40 and 25 pages
-    climbed = climb(objective, loop)
-    fitness = climbed(classics["s3-fifo"])
-    parts = [part(classics["s3-fifo"]) for part in climbed.parts]
-    assert fitness is not None
-    assert fitness.score == pytest.approx(sum(part.score for part in parts if part) / 3)
-    assert fitness.counters["requests"] == 960
-    assert fitness.score > 0.1
-    lru = climbed(classics["lru"])
-    assert lru is not None
-    assert lru.score == 0.0
-    assert lru.digest != fitness.digest
-
-
 def test_a_candidate_that_fails_one_slice_has_no_score(classics: Mapping[str, Component]) -> None:
     class Failing:
         def run(self, *_: object, start: int = 0, **__: object) -> Counters | Failure:
@@ -341,18 +315,6 @@ def test_a_candidate_that_fails_one_slice_has_no_score(classics: Mapping[str, Co
     assert whole is not None
     assert whole.score == 0.5
     assert Mean([first, second])(classics["lru"]) is None
-
-
-def test_the_choice_goes_by_a_third_that_is_not_climbed(loop: Workload, evaluator: Evaluator) -> None:
-    asked = []
-
-    def objective(capacity: int, start: int, stop: int) -> Objective:
-        asked.append((capacity, start, stop))
-        return Objective(evaluator, KIND, loop.id, capacity, start=start, stop=stop)
-
-    measured = measures(objective, replace(loop, capacity=35))
-    assert list(measured) == ["unseen third", "unseen third in proportion", "whole"]
-    assert asked == [(35, 960, 1440), (35, 960, 1440), (35, 0, 1440)]
 
 
 def test_the_final_choice_is_by_measures_that_search_did_not_climb(classics: Mapping[str, Component]) -> None:

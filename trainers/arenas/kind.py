@@ -102,18 +102,18 @@ class Kind:
     fuel_per_step: int = FUEL_PER_STEP
     # (words, row): the row nearest to ``row`` where a workload may be cut in two.
     cut: Callable[[Words, int], int] = _anywhere
-    # (all words, capacity, words of a slice): the slice's capacity in proportion; None: it is the workload's.
+    # (all words, capacity, words of a few rows): their capacity in proportion, for a probe; None: it is the workload's.
     in_proportion: Callable[[Words, int, Words], int] | None = None
-    # The share of the train part's rows that search climbs, from the first; the final choice sees the rest for the first
-    # time. 1 where another whole run is what a component is for, and there are other measures to choose by.
+    # The share of the train part's rows that search climbs, from the first; the final choice sees the rest for the
+    # first time. 1 where another whole run is what a component is for, and there are other measures to choose by.
     climb_share: float = 2 / 3
     # Cold starts that search climbs; 1 where a slice is too short to show what a long run comes to, as with queues.
     climb_slices: int = 3
     # Percentages of the capacity at which the final choice runs the whole train part too: what is good at one capacity
     # only, such as just where a loop fits, is good at one recording only.
     choice_percents: tuple[int, ...] = ()
-    # So many rows, at a capacity in proportion, tell whether two programs behave alike: search passes by what behaves as
-    # something known. 0: they do not.
+    # So many rows, at a capacity in proportion, tell whether two programs behave alike: search passes by what behaves
+    # as something known. 0: they do not.
     probe_rows: int = 0
     # (words): the same rows asking more of the machine than was seen; what is chosen must stand that too.
     stress: Callable[[Words], Words] | None = None

@@ -2,19 +2,15 @@
 
 ::
 
-    train part   |──────── climbed: three cold slices ────────|─ unseen third ─|
-    capacity       c(slice 1)     c(slice 2)     c(slice 3)        c and C         and the whole at C
+    train part   |──────── climbed: three cold slices ────────|─ unseen third ─|   and the whole
     under stress |──────────────── once more ─────────────|                        and the whole
 
-    or, as for pages:
-    train part   |──────────────── climbed: the whole in one run ───────────────|
-    capacity                              C                                        and at .7, .9, 1.1 and 1.4 C
+    pages        |──────────────── climbed: the whole in one run ─────────────|    and at .7, .9, 1.1 and 1.4 capacities
 
-C is the workload's capacity; c is a share of it in proportion to the slice where the kind has one (pages that
-the slice asks for, of all pages), else C. Cuts are where the kind allows them. Three cold starts ask for what
-does not hang on one long run; a kind whose queues take time to build up has one (`Kind.climb_slices`). Where the
-component is for another run of the same program, from its start to its end, the whole is climbed (`climb_share`) and
-neighbouring capacities are what the choice sees for the first time (`choice_percents`; README.md has the numbers).
+Cuts are where the kind allows them. Three cold starts ask for what does not hang on one long run; a kind whose queues
+take time to build up has one (`Kind.climb_slices`). Where the component is for another run of the same program, from
+its start to its end, the whole is climbed (`climb_share`), and neighbouring capacities are what the choice sees for
+the first time (`choice_percents`). README.md has the numbers and their doubts.
 
 Stress is the kind's (`Kind.stress`): the same rows asking more of the machine. A load that was light throughout the
 train part says nothing of what a program does to whom it neglects when the load is heavy, and search finds the
@@ -65,7 +61,7 @@ def climb(objective: SliceObjective, workload: Workload, under_stress: SliceObje
     kind, cut = kind_of(workload.kind), _cut(workload)
     inner = {kind.cut(workload.words, cut * place // kind.climb_slices) for place in range(1, kind.climb_slices)}
     bounds = sorted({0, cut, *(place for place in inner if 0 < place < cut)})
-    parts = [objective(_in_proportion(kind, workload, start, stop), start, stop) for start, stop in pairwise(bounds)]
+    parts = [objective(workload.capacity, start, stop) for start, stop in pairwise(bounds)]
     if under_stress is not None:
         parts.append(under_stress(workload.capacity, 0, cut))  # in one run: neglect takes time to show
     return Mean(parts)
@@ -74,12 +70,9 @@ def climb(objective: SliceObjective, workload: Workload, under_stress: SliceObje
 def measures(objective: SliceObjective, workload: Workload, under_stress: SliceObjective | None = None) -> Measures:
     """Return what the final choice goes by, as `final.choose` takes it (name: weight, evaluate)."""
     kind, cut, end = kind_of(workload.kind), _cut(workload), workload.rows
-    capacities = {"unseen third": workload.capacity}
-    if kind.in_proportion is not None:
-        capacities["unseen third in proportion"] = _in_proportion(kind, workload, cut, end)
-    found: dict[str, tuple[float, Callable[[Component], Fitness | None]]] = {
-        name: (1.0, objective(capacity, cut, end)) for name, capacity in capacities.items() if cut < end
-    }
+    found: dict[str, tuple[float, Callable[[Component], Fitness | None]]] = {}
+    if cut < end:
+        found["unseen third"] = (1.0, objective(workload.capacity, cut, end))
     found["whole"] = (1.0, objective(workload.capacity, 0, end))
     for percent in kind.choice_percents:
         near = min(max(kind.capacity.low, workload.capacity * percent // 100), kind.capacity.high)
