@@ -178,6 +178,7 @@ def test_a_study_resumed_from_its_state_goes_on_as_the_first_would_have(train: A
         second = study_of(train, evaluators)
         second.resume(orjson.loads(orjson.dumps(first.state())))
         second.island.known.resume(first.island.known.added, first.island.known.since(0))
+        second.island.behaviours.resume(first.island.behaviours.added, first.island.behaviours.since(0))
         for study in (first, second):
             study.adopt_waiting()
             study.island.run(60)
@@ -186,3 +187,4 @@ def test_a_study_resumed_from_its_state_goes_on_as_the_first_would_have(train: A
             study.bar()
         assert orjson.dumps(first.state()) == orjson.dumps(second.state())
         assert list(first.island.known.items()) == list(second.island.known.items())
+        assert list(first.island.behaviours.items()) == list(second.island.behaviours.items()) != []
