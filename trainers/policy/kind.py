@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Action", "Feature", "Form", "Function", "Unit"]
+__all__ = ["Action", "Feature", "Form", "Function", "Growth", "Unit"]
 
 
 class Unit(StrEnum):
@@ -80,6 +80,15 @@ class Function:
         return next((feature for feature in self.features if feature.name == name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How search departs from its defaults in a form; each is measured for one kind at a time (search/README.md)."""
+
+    time_bits: tuple[int, int] | None = None  # constants beside times are 2**low to 2**high; None: up to 2**12, or 0
+    scores: bool = False  # leads and ratios (`trainers.search.scores`) are among the changes of what is a score
+    tune_share: float = 0.0  # of what would be mutations: they move constants a little and nothing else
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Form:
     """A set of functions that together make a component of ``kind``; one instance a form, equal to itself alone."""
@@ -90,3 +99,4 @@ class Form:
     actions: Mapping[str, Action]
     features_at: int  # byte address of slot 0 in the shared memory
     own_marks: tuple[str, ...] = ()  # action arguments that the arena only hands back, as features of that name
+    growth: Growth = Growth()

@@ -163,6 +163,8 @@ class Grower:
             return Const(rng.choice((32, 64, 128, 256, 512, 768, rng.randint(0, 1024))))
         if unit is Unit.COUNT:
             return Const(rng.choice((0, 1, 1, 2, 2, 3, 4, 8)))
+        if unit is Unit.TIME and self.form.growth.time_bits:
+            return Const(1 << rng.randint(*self.form.growth.time_bits))
         if unit in (Unit.TIME, Unit.SIZE):
             return Const(rng.choice((0, 1, 2, 4, 1 << rng.randint(3, 12))))
         return Const(rng.choice((0, 0, 1, 1, 2, 3, rng.randint(0, 16), 1 << rng.randint(3, 10))))

@@ -27,6 +27,7 @@ from trainers.search.memory import Known, forget_oldest
 from trainers.search.patterns import Pattern, graft
 from trainers.search.population import Fitness, Individual, Population
 from trainers.search.state import individual_of, individual_state, pattern_of, pattern_state, resume_rng, rng_state
+from trainers.search.tuning import tune
 from trainers.search.variation import crossover, mutate
 
 __all__ = ["Ancestor", "Island", "Settings", "forget_oldest"]
@@ -234,7 +235,10 @@ class Island:
             if rng.random() < 0.5:
                 child = mutate(child, self.form, rng, changes_mean=settings.changes_mean)
             return _Candidate(child, "crossover", (parent.id, other.id), origins)
-        child = mutate(parent.component, self.form, rng, changes_mean=settings.changes_mean)
+        if self.form.growth.tune_share and rng.random() < self.form.growth.tune_share:
+            child = tune(parent.component, self.form, rng)
+        else:
+            child = mutate(parent.component, self.form, rng, changes_mean=settings.changes_mean)
         return _Candidate(child, "mutation", (parent.id,), parent.credits)
 
     def _grafted(self, parent: Individual) -> _Candidate | None:

@@ -5,6 +5,7 @@
     mutate      a few small changes, mostly in one function: a constant moved, a feature swapped, a test grown …
     crossover   whole functions of two parents ("my on_insert, your on_scan"), now and then one sub-expression
     graft       a pattern that helped elsewhere, put where it fits
+    tune        constants moved a little, nothing else (`trainers.search.tuning`)
 
 Every function returned has passed the language's own checker and has been simplified, so that a variant that
 only looks different is recognised by its source.
@@ -41,6 +42,7 @@ from trainers.policy.tree import (
     size,
 )
 from trainers.search.grow import Grower
+from trainers.search.scores import lead, weigh
 from trainers.search.units import Place, Site, replace_node, sites
 
 __all__ = ["FUNCTION_NODES_MAX", "crossover", "mutate", "mutate_function", "sound", "transplant"]
@@ -129,6 +131,8 @@ def _change(function: FunctionDef, form: Form, rng: random.Random) -> FunctionDe
         (_nudge, 3.0), (_regrow, 2.0), (_swap_name, 1.5), (_swap_operator, 1.5), (_hoist, 1.5), (_wrap, 1.5),
         (_other_action, 2.0), (_swap_branches, 0.5),
     )  # fmt: skip
+    if form.growth.scores and grower.is_score:
+        ways = (*ways, (lead, 2.0), (weigh, 1.0))
     if rng.random() < 0.25:
         return _restructure(function, grower, places)
     way = rng.choices([way for way, _ in ways], [weight for _, weight in ways])[0]

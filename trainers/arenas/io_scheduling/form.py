@@ -15,7 +15,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from trainers.policy.arithmetic import INT64_MAX, INT64_MIN
-from trainers.policy.kind import Feature, Form, Function, Unit
+from trainers.policy.kind import Feature, Form, Function, Growth, Unit
 
 __all__ = ["FORM", "REGISTER_MAX", "SECTORS", "STREAMS_MAX", "VISIBLE"]
 
@@ -91,4 +91,5 @@ FORM = Form(
     functions=MappingProxyType({function.name: function for function in _FUNCTIONS}),
     actions=MappingProxyType({}),
     features_at=4096,
+    growth=Growth(time_bits=(6, 18), scores=True, tune_share=0.25),  # µs: a turnaround to more than a drive's wait cap
 )
