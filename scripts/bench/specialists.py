@@ -5,6 +5,9 @@
 
 Beside it stand the program of the textbook that was best on the train part, which is what a careful user would have
 picked, and the one that turns out best on the hidden part. Ratios are of the kind's value: below one is better.
+
+With ``--ceiling`` the search climbs the hidden part itself: no result, but what form and search could come to at most,
+to be held against what they come to from the train part.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ from trainers.arenas.evaluator import Counters, Evaluator
 from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.registry import kind_of
 from trainers.policy import Component, canonical
+from trainers.search.island import Island
+from trainers.search.objective import Objective
+from trainers.search.slices import probe
 from trainers.study import Meter, Study
 from trainers.workloads.format import Workload
 
@@ -71,13 +77,37 @@ def study(kind: str, train: Workload, hidden: Workload, evaluations: int, seed: 
         }
 
 
+def ceiling(kind: str, hidden: Workload, evaluations: int, seed: int) -> dict[str, object]:
+    """Search on the hidden part itself."""
+    textbook = classics(kind)
+    with Evaluators() as evaluators:
+        evaluator = evaluators.of(kind)
+        on_hidden = {name: value(evaluator, program, hidden) for name, program in textbook.items()}
+        objective = Objective(evaluator, evaluator.kind, hidden.id, hidden.capacity)
+        rng, tell = random.Random(f"ceiling {seed} {hidden.name}"), probe(evaluator, hidden)
+        island = Island(evaluator.kind.form, list(textbook.values()), objective, rng, probe=tell)
+        island.run(evaluations)
+        top = max(island.population, key=lambda member: member.score)
+        mine, best = value(evaluator, top.component, hidden), min(on_hidden, key=on_hidden.__getitem__)
+        return {
+            "workload": hidden.name,
+            "value": mine,
+            "best": best,
+            "best_value": on_hidden[best],
+            "bound": objective.bound,
+            "against_best": mine / on_hidden[best],
+            "source": canonical(top.component),
+        }
+
+
 def rows(arguments: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Yield one study's figures after the other."""
     parts = {(found.name, found.part): found for found in bundled(arguments.kind)}
     for name in sorted({name for name, _ in parts}):
         if not arguments.workload or name in arguments.workload:
             pair = parts[name, "train"], parts[name, "hidden"]
-            yield study(arguments.kind, *pair, arguments.evaluations, arguments.seed)
+            rest = arguments.evaluations, arguments.seed
+            yield ceiling(arguments.kind, pair[1], *rest) if arguments.ceiling else study(arguments.kind, *pair, *rest)
 
 
 def main() -> None:
@@ -88,7 +118,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workload", action="append")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--ceiling", action="store_true", help="climb the hidden part itself; implies --json")
     arguments = parser.parse_args()
+    if arguments.ceiling:
+        for row in rows(arguments):
+            print(orjson.dumps(row).decode(), flush=True)
+        return
     kind, ratios = kind_of(arguments.kind), []
     if not arguments.json:
         print(f"| workload | {kind.metric} | picked on train | ratio | best in hindsight | ratio |")
