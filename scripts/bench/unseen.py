@@ -3,9 +3,9 @@
     scripts/bench/unseen [--set second] [--evaluations 1000] [--seed 1] [--program NAME …] [--halves]
                          [--recordings FOLDER] [--json]
 
-Each of `programs.py`, or of `programs_second.py`, is recorded with strace as a user would, once to search with and, with
-another input, once to judge by; `--halves` cuts the first recording in the middle instead. One counts where each part
-has 4,000 requests and Belady's algorithm misses at least .02 of the hidden part's requests less than LRU: that is
+Each of `programs.py`, or of `programs_second.py`, is recorded with strace as a user would, once to search with and,
+with another input, once to judge by; `--halves` cuts the first recording in the middle instead. One counts where each
+part has 4,000 requests and Belady's algorithm misses at least .02 of the hidden part's requests less than LRU: that is
 settled before anything is searched for, and the others are listed with their reason. *Best* is the one of the textbook
 (programs and native ones) that turns out best on the hidden part, *picked* the one that was best on the train part.
 """
