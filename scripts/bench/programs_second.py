@@ -1,6 +1,7 @@
 """A second set of ordinary programs, of which nothing was known when the search was settled.
 
 The figures of `programs.PROGRAMS` had been looked at before, if not tuned by; none of these had been recorded.
+Whatever their input, the certificates ask for the same pages: they do not count.
 """
 
 from __future__ import annotations
