@@ -27,7 +27,7 @@ from trainers.search.memory import Measured, forget_oldest
 from trainers.search.objective import Objective
 from trainers.search.patterns import Pattern, ablate
 from trainers.search.population import Fitness, Individual
-from trainers.search.slices import SliceObjective, climb, measures, probe, stressed
+from trainers.search.slices import SliceObjective, climb, measures, other_days, probe, stressed
 from trainers.workloads.format import Workload
 
 __all__ = ["Meter", "Study"]
@@ -102,16 +102,17 @@ class Study:
         self._meter, self._rng = meter, rng
         gauge = meter.of(self.kind)
 
-        def on(rows: Workload) -> SliceObjective:
+        def on(rows: Workload, kind: Kind = self.kind) -> SliceObjective:
             meter.evaluators.of(rows.kind).load(rows)
-            return lambda capacity, start, stop: Objective(gauge, self.kind, rows.id, capacity, start=start, stop=stop)
+            return lambda capacity, start, stop: Objective(gauge, kind, rows.id, capacity, start=start, stop=stop)
 
-        hard = stressed(workload)
-        parts = on(workload), workload, on(hard) if hard else None
-        self.island = Island(self.kind.form, seeds, self._counted(climb(*parts)), rng, probe=probe(gauge, workload))
+        hard, plain = stressed(workload), replace(self.kind, search_value=None)
+        pressed, days = on(hard) if hard else None, [on(day, plain) for day in other_days(workload)]
+        climbed = self._counted(climb(on(workload), workload, pressed))
+        self.island = Island(self.kind.form, seeds, climbed, rng, probe=probe(gauge, workload))
         self._measures = {
             name: (weight, Measured(self._counted(evaluate), REMEMBERED_MAX))
-            for name, (weight, evaluate) in measures(*parts).items()
+            for name, (weight, evaluate) in measures(on(workload, plain), workload, pressed, days).items()
         }
         self._whole = self._measures["whole"][1]
         self._reference = gauge.baseline(self.kind.baseline, workload.id, workload.capacity).values

@@ -13,6 +13,7 @@ Everything else in trainers/ is written against this table: docs/adding-a-kind.m
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +24,7 @@ from typing import TypeAlias
 from trainers.policy.kind import Form
 from trainers.workloads.codecs import Codec
 
-__all__ = ["Capacity", "Counter", "Kind", "Shown", "Values"]
+__all__ = ["Capacity", "Counter", "Kind", "Shown", "Values", "Words"]
 
 Values: TypeAlias = Mapping[str, int]  # counters of one run by name
 Words: TypeAlias = Sequence[int]  # rows x width u32, row after row
@@ -117,6 +118,8 @@ class Kind:
     probe_rows: int = 0
     # (words): the same rows asking more of the machine than was seen; what is chosen must stand that too.
     stress: Callable[[Words], Words] | None = None
+    # (words, rng): the rows of another day of the same load; what is chosen is measured on a few such days as well.
+    redraw: Callable[[Words, random.Random], Words] | None = None
     # The value that search climbs and chooses by, where the value hangs on what a short run cannot know. None: it.
     search_value: Callable[[Values, Values], int] | None = None
     # (counters, the default baseline's): why a run is not acceptable whatever its value, such as starving somebody;
