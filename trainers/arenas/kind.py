@@ -120,8 +120,8 @@ class Kind:
     stress: Callable[[Words], Words] | None = None
     # (words, rng): the rows of another day of the same load; what is chosen is measured on a few such days as well.
     redraw: Callable[[Words, random.Random], Words] | None = None
-    # The value that search climbs, where the value hangs on what a short run cannot know. None: it. The choice goes by the
-    # plain one.
+    # The value that search climbs, where the value hangs on what a short run cannot know. None: it.
+    # The choice goes by the plain one.
     search_value: Callable[[Values, Values], int] | None = None
     # (counters, the default baseline's): why a run is not acceptable whatever its value, such as starving somebody;
     # empty where it is. None: the kind has no such limit.
