@@ -1,13 +1,13 @@
 """Page replacement on programs that nobody tuned to: record twice, search on one run, compare on the other.
 
-    scripts/bench/unseen [--set second] [--evaluations 1000] [--seed 1] [--program NAME …] [--halves]
+    scripts/bench/unseen [--set SET] [--evaluations 1000] [--seed 1] [--program NAME …] [--halves]
                          [--recordings FOLDER] [--json]
 
-Each of `programs.py`, or of `programs_second.py`, is recorded with strace as a user would, once to search with and,
-with another input, once to judge by; `--halves` cuts the first recording in the middle instead. One counts where each
-part has 4,000 requests, the two differ, and Belady's algorithm misses at least .02 of the hidden part's requests less
-than LRU: that is settled before anything is searched for, and the others are listed with their reason. *Best* is the
-one of the textbook (programs and native ones) that turns out best on the hidden part, *picked* the one that was best on
+Each program of a set (`programs*.py`) is recorded with strace as a user would, once to search with and, with another
+input, once to judge by; `--halves` cuts the first recording in the middle instead. One counts where each part has
+4,000 requests, the two differ, and Belady's algorithm misses at least .02 of the hidden part's requests less than
+LRU: that is settled before anything is searched for, and the others are listed with their reason. *Best* is the one
+of the textbook (programs and native ones) that turns out best on the hidden part, *picked* the one that was best on
 the train part.
 """
 
@@ -26,6 +26,7 @@ from pathlib import Path
 
 import orjson
 from programs import PROGRAMS, Program
+from programs_development import DEVELOPMENT
 from programs_second import SECOND
 from specialists import study
 
@@ -36,7 +37,7 @@ from trainers.workloads.format import Workload, halves, read, save
 from trainers.workloads.record_pages import record
 
 KIND = "page_replacement"
-SETS = {"first": PROGRAMS, "second": SECOND}
+SETS = {"first": PROGRAMS, "second": SECOND, "development": DEVELOPMENT}
 REQUESTS_MIN = 4_000  # of a half
 ROOM_MIN = 0.02  # misses a request between LRU and Belady on the hidden part
 LOSS = 0.005  # misses a request: what the issue of a loss is drawn at
