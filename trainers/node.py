@@ -32,7 +32,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from mqtt_hub.protocol.bodies import Body, Capabilities, Hello, Receipt, Status, TrainingSync
 from mqtt_hub.protocol.codec import Message, decode, encode, scope_of, stamp
 from mqtt_hub.protocol.errors import AccessDeniedError, MqttHubError, ProtocolError
-from mqtt_hub.protocol.table import HUB, TABLE, MessageType
+from mqtt_hub.protocol.table import HUB, RESERVED, TABLE, MessageType
 from mqtt_hub.protocol.tls import Tls
 from mqtt_hub.protocol.topics import DEFAULT_PREFIX, build, parse, subscriptions
 from trainers.courier import WINDOW_MESSAGES
@@ -88,6 +88,7 @@ class Node:
         self.inbox: queue.Queue[Message] = queue.Queue(INBOX_MESSAGES_MAX)
         self.unheard = 0
         self._quarantined: frozenset[str] = frozenset()
+        self._claims: tuple[tuple[str, ...], int] = ((), 0)  # workloads, and for how many seconds
         self._hub_session = 0  # as its status last said
         self._clock, self._have, self._stop = clock, have, stop
         self._partial = partial
@@ -186,6 +187,12 @@ class Node:
             self._send_telemetry()
         else:
             self._publish(type_, scope_of(message), encode(message))
+
+    def claim(self, workloads: tuple[str, ...], lifetime_s: int) -> None:
+        """Tell in this node's status what its next rounds go to; the next connection tells it too."""
+        self._claims = workloads, lifetime_s
+        if self.ready:
+            self._client.publish(*self._status("ready"), qos=1, retain=True)
 
     def stop(self, *, patience_s: float = 5.0) -> None:
         """Wait a while for the last receipts, say good-bye, disconnect. What has no receipt stays for next time."""
@@ -297,6 +304,8 @@ class Node:
         elif message.type is MessageType.STATUS:
             if message.sender == HUB:
                 self._on_hub(message.body, retained=retained)
+            elif message.sender not in {self.settings.name, *RESERVED, *self._quarantined}:
+                self._keep(message)
         elif message.sender in self._quarantined and TABLE[message.type].sequenced:
             return  # the hub refuses it; a broker other than the hub's own has passed it on all the same
         elif message.sender != self.settings.name:
@@ -383,7 +392,15 @@ class Node:
 
     def _status(self, state: str) -> tuple[str, bytes]:
         settings = self.settings
-        body = Status(state, self._mail.session, settings.role, settings.specialization)  # type: ignore[arg-type]
+        claims, claims_s = self._claims if state == "ready" else ((), 0)  # who goes, or begins, has none
+        body = Status(
+            state,  # type: ignore[arg-type]
+            self._mail.session,
+            settings.role,  # type: ignore[arg-type]
+            settings.specialization,
+            claims=claims,
+            claims_s=claims_s,
+        )
         topic = build(MessageType.STATUS, settings.name, prefix=settings.prefix)
         return topic, encode(self._message(MessageType.STATUS, body, "", ""))
 

@@ -23,10 +23,10 @@ from trainers.search.patterns import Pattern, pattern_id
 from trainers.study import Meter, Study
 from trainers.workloads.format import Workload
 
-__all__ = ["PATTERNS", "PROGRAMS", "REQUESTS", "TAKES", "Studies", "TrainerSettings"]
+__all__ = ["CLAIMS", "PATTERNS", "PROGRAMS", "REQUESTS", "TAKES", "Studies", "TrainerSettings"]
 
-PROGRAMS, PATTERNS, REQUESTS = "programs", "patterns", "requests"
-TAKES = frozenset((PROGRAMS, PATTERNS, REQUESTS))
+PROGRAMS, PATTERNS, REQUESTS, CLAIMS = "programs", "patterns", "requests", "claims"
+TAKES = frozenset((PROGRAMS, PATTERNS, REQUESTS, CLAIMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class TrainerSettings:
     takes: frozenset[str] = TAKES  # what it takes from others
 
     def identity(self, node: str) -> dict[str, object]:
-        """Return what a checkpoint must agree with."""
-        takes = sorted(self.takes)
+        """Return what a checkpoint must agree with. Claims say where rounds go, not what a study came to."""
+        takes = sorted(self.takes - {CLAIMS})
         return {
             "node": node, "seed": self.seed, "round": self.round_evaluations, "seeds": self.seeds, "takes": takes
         }  # fmt: skip

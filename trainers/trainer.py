@@ -17,12 +17,13 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 
-from mqtt_hub.protocol.bodies import Progress, TrainingSync, Verdict, WorkloadChunk
+from mqtt_hub.protocol.bodies import Progress, Status, TrainingSync, Verdict, WorkloadChunk
 from mqtt_hub.protocol.codec import Message, stamp
 from mqtt_hub.protocol.table import MessageType
 from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.registry import kind_of
 from trainers.checkpoint import Checkpoint
+from trainers.claims import CLAIM_S, Claims
 from trainers.collaboration import Collaboration
 from trainers.letters import Letter, findings
 from trainers.library import Library
@@ -31,7 +32,7 @@ from trainers.outbox_file import OutboxError
 from trainers.policy import PolicyError
 from trainers.search.memory import forget_oldest
 from trainers.stop import Stop
-from trainers.studies import REQUESTS, Studies, TrainerSettings
+from trainers.studies import CLAIMS, REQUESTS, Studies, TrainerSettings
 from trainers.study import Meter, Study
 from trainers.workloads.errors import WorkloadError
 
@@ -66,6 +67,7 @@ class NetworkedKernelTrainer:
             self._checkpoint.forget()
         self._studies = Studies(name, kinds, settings, library, self.meter, self._checkpoint, node.log)
         self._collaboration = Collaboration(node, self._studies.by_id)
+        self._claims = Claims(name)
         self._begun = self._unsaved = False
         self._saved_at = 0.0
         self._turn = 0  # rounds so far: whose turn is next
@@ -94,10 +96,7 @@ class NetworkedKernelTrainer:
             self._begin()
             if self._over():  # an earlier start of this node has spent the budget
                 break
-            studies = self._studies.in_order()
-            study = studies[self._turn % len(studies)]
-            self._turn += 1
-            self._round(study)
+            self._round(self._next_study())
 
     def _begin(self) -> None:
         """Go on where this node's last start was killed, if it was; once, when there is something to search for."""
@@ -112,6 +111,16 @@ class NetworkedKernelTrainer:
         self._node.log.info("going on after %d evaluations", self.meter.evaluations)
         now = stamp(time.time())
         self._send([one for one in self._checkpoint.letters() if not one.expires_at or one.expires_at > now])
+
+    def _next_study(self) -> Study:
+        """Return the study whose turn it is, and tell what this node claims."""
+        studies = {study.workload.id: study for study in self._studies.in_order()}
+        chosen = self._claims.choose(tuple(studies), self._turn)
+        self._turn += 1
+        told = self._claims.to_tell() if CLAIMS in self._settings.takes else None
+        if told is not None:
+            self._node.claim(told, CLAIM_S)
+        return studies[chosen]
 
     def _round(self, study: Study) -> None:
         self._activity = "search"
@@ -199,10 +208,20 @@ class NetworkedKernelTrainer:
             self._node.log.warning("%s shared what is no program: %s", message.sender, error)
         if message.type is MessageType.WORKLOAD:
             self._take_workload(body)
+        elif message.type is MessageType.STATUS:
+            self._take_status(message)
         elif message.type is MessageType.VERDICT and body.submitter == self._node.settings.name:
             self._hear_verdict(body)
         else:
             self._collaboration.take(message)
+
+    def _take_status(self, message: Message) -> None:
+        """Hear what a peer claims, or that it looks for work of this sort."""
+        status: Status = message.body
+        concerned = bool(status.claims) or status.specialization == self._node.settings.specialization
+        if CLAIMS in self._settings.takes:
+            lifetime_s = status.claims_s if concerned else 0
+            self._claims.hear(message.sender, message.session, status.claims, lifetime_s)
 
     def _hear_verdict(self, verdict: Verdict) -> None:
         """Log what became of a submission, once: TRAINING_SYNC tells it again, for a VERDICT may have been missed."""

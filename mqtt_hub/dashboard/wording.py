@@ -109,7 +109,9 @@ _IN_WORDS: dict[str, Any] = {
     "WORKLOAD": lambda b, _s: f"{b['name']} ({b['part']}), piece {b['chunk'] + 1} of {b['chunks']}",
     "WORKLOAD_HIDDEN": lambda b, _s: f"{b['name']} ({b['part']}), piece {b['chunk'] + 1} of {b['chunks']}",
     "RECEIPT": lambda b, s: f"to {s}: all up to {b['committed']['upto']} is archived",
-    "STATUS": lambda b, _s: f"{b['state']}",
+    "STATUS": lambda b, _s: (
+        f"{b['state']}" + (f", claims {', '.join(map(short, b['claims']))}" if b.get("claims") else "")
+    ),
     "PROGRESS": lambda b, _s: (
         f"{b['activity']} on {b['workload']}: best {b['best']:.4f} after {b['evaluations']} evaluations"
         f" ({b['rate']:.0f}/s)"

@@ -47,6 +47,7 @@ SOURCE_CHARACTERS_MAX = 8 * 1024
 C_SOURCE_CHARACTERS_MAX = 32 * 1024
 REASON_CHARACTERS_MAX = 512
 CHUNK_CHARACTERS_MAX = 64 * 1024  # base64 of 48 KiB
+CLAIMS_MAX = 16  # workloads that one node may claim at a time
 I64 = 2**63 - 1
 
 Name = Annotated[str, Text(64, r"[A-Za-z0-9_-]+", 1, repeats=True)]
@@ -369,6 +370,8 @@ class Status:
     """Presence; ``hub`` carries ``get_hub_status()`` (sender hub), ``broker`` the broker's figures (sender broker).
 
     ``quarantined`` (sender hub) are the nodes to whom nobody shall listen: another broker passes on what they share.
+    ``claims`` (of trainers) are workloads to which the sender's next rounds go, for ``claims_s`` seconds from when
+    this is heard; 0: it takes no part in claiming.
     """
 
     state: Literal["init", "ready", "sleeping", "disconnected", "lost"]
@@ -378,6 +381,8 @@ class Status:
     hub: Annotated[str, Text(48 * 1024)] = ""  # get_hub_status() as JSON text: one bound instead of many
     broker: Annotated[str, Text(16 * 1024)] = ""  # {"counters": {…}, "limits": {…}} as JSON text
     quarantined: Annotated[tuple[Name, ...], Items(256)] = ()
+    claims: Annotated[tuple[Digest, ...], Items(CLAIMS_MAX)] = ()
+    claims_s: Annotated[int, Whole(0, 600)] = 0
 
 
 @dataclass(frozen=True, slots=True)

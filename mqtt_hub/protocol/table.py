@@ -123,7 +123,8 @@ TABLE: dict[MessageType, Row] = {
     ),
     MessageType.STATUS: Row(
         bodies.Status, _NODES | _HUB, _ALL, Scope.NONE, 1, True, False,
-        "presence, retained; the last will says lost; hub: get_hub_status(); broker: its counters and limits",
+        "presence, retained; the last will says lost; trainers: what they claim; hub: get_hub_status(); broker: its"
+        " counters and limits",
     ),
     MessageType.PROGRESS: Row(
         bodies.Progress, _NODES, _ALL, Scope.KIND, 0, False, False,

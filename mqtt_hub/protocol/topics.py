@@ -79,7 +79,7 @@ def subscriptions(role: str, name: str, kinds: tuple[str, ...], *, prefix: str =
     filters = [
         at(MessageType.TRAINING_SYNC, HUB, name),
         at(MessageType.RECEIPT, HUB, name),
-        at(MessageType.STATUS, HUB),
+        at(MessageType.STATUS, "+" if role == "trainer" else HUB),  # peers' say what they claim, and that they go
     ]
     for kind in kinds:
         filters.append(at(MessageType.WORKLOAD, HUB, kind))

@@ -66,7 +66,7 @@ BODIES: dict[MessageType, b.Body] = {
     MessageType.WORKLOAD: b.WorkloadChunk(DIGEST, KIND, "sqlite", "train", 4, 0, 1, "AAAAAA=="),
     MessageType.WORKLOAD_HIDDEN: b.WorkloadChunk(DIGEST, KIND, "sqlite", "hidden", 4, 0, 1, "AAAAAA=="),
     MessageType.RECEIPT: b.Receipt(b.SessionReceipt(3, 4, 4), (b.Rejection(3, 2, "body.gain: is missing"),)),
-    MessageType.STATUS: b.Status("ready", 3, "trainer", "memory_management"),
+    MessageType.STATUS: b.Status("ready", 3, "trainer", "memory_management", claims=(DIGEST,), claims_s=300),
     MessageType.PROGRESS: b.Progress(KIND, "sqlite", "search", 100, 0.4, 12.5),
     MessageType.LOG: b.Log("info", "stuck at 0.400"),
 }
