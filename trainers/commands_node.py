@@ -30,7 +30,7 @@ from trainers.node import Node, NodeSettings
 from trainers.node_log import NodeLogHandler
 from trainers.outbox import summary
 from trainers.stop import Stop
-from trainers.studies import TAKES, TrainerSettings
+from trainers.studies import CLAIMS, TAKEN, TAKES, TrainerSettings
 from trainers.trainer import NetworkedKernelTrainer
 from trainers.validator import KernelValidator
 
@@ -70,7 +70,11 @@ __all__ = ["outbox", "run"]
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same search.")
 @click.option("--evaluations", type=click.IntRange(1), help="Stop after so many, restarts included.")
 @click.option("--anew", is_flag=True, help="Forget the search that --home keeps; otherwise it goes on.")
-@click.option("--takes", metavar="A,B,…", help=f"What it takes from peers: {', '.join(sorted(TAKES))}, or nothing.")
+@click.option(
+    "--takes",
+    metavar="A,B,…",
+    help=f"What it takes from peers: {', '.join(sorted(TAKES))}, or nothing.  [default: all but claims]",
+)
 @model_options
 @click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard error.")
 @click.option("--stop-at-end-of-input", is_flag=True, help="Stop when standard input ends (for supervisors).")
@@ -160,7 +164,8 @@ def _alone(home: Path) -> Iterator[None]:
 def _work(settings: NodeSettings, stop: Stop, search: TrainerSettings, advice: ModelSettings | None) -> None:
     with Evaluators() as evaluators:
         library = Library(settings.home / "workloads")
-        settings = replace(settings, capabilities=_capabilities(evaluators.engine))
+        peers = settings.role == "trainer" and CLAIMS in search.takes
+        settings = replace(settings, peers=peers, capabilities=_capabilities(evaluators.engine))
         node = Node(settings, have=library.have, partial=library.partial, stop=stop)
         handler = NodeLogHandler(node)
         node.log.addHandler(handler)
@@ -204,7 +209,7 @@ def _settings(
 
 
 def _taken(words: str | None) -> frozenset[str]:
-    taken = TAKES if words is None else frozenset(words.split(",")) - {"nothing", ""}
+    taken = TAKEN if words is None else frozenset(words.split(",")) - {"nothing", ""}
     if unknown := taken - TAKES:
         raise ConfigurationError(
             f"nobody can take {min(unknown)!r} from a peer", hint=f"known: {', '.join(sorted(TAKES))}, nothing"

@@ -56,7 +56,10 @@ _DENIALS = ("Not authorized", "Bad user name or password")  # any other refusal 
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """Who the node is and where its hub is; ``home`` keeps the outbox and the workloads."""
+    """Who the node is and where its hub is; ``home`` keeps the outbox and the workloads.
+
+    ``peers``: whether it hears the STATUS of other nodes too.
+    """
 
     name: str
     role: str
@@ -68,6 +71,7 @@ class NodeSettings:
     port: int = 1883
     prefix: str = DEFAULT_PREFIX
     tls: Tls | None = None
+    peers: bool = False
     capabilities: Capabilities = field(default_factory=Capabilities)
 
 
@@ -256,7 +260,9 @@ class Node:
             client.disconnect()
             return
         self._greeted_at = self._clock()  # as good as: HELLO follows as soon as the subscriptions stand
-        filters = subscriptions(settings.role, settings.name, settings.kinds, prefix=settings.prefix)
+        filters = subscriptions(
+            settings.role, settings.name, settings.kinds, peers=settings.peers, prefix=settings.prefix
+        )
         client.subscribe([(topic, 1) for topic in filters])
 
     def _on_connect_fail(self, _client: mqtt.Client, _userdata: Any) -> None:

@@ -23,10 +23,11 @@ from trainers.search.patterns import Pattern, pattern_id
 from trainers.study import Meter, Study
 from trainers.workloads.format import Workload
 
-__all__ = ["CLAIMS", "PATTERNS", "PROGRAMS", "REQUESTS", "TAKES", "Studies", "TrainerSettings"]
+__all__ = ["CLAIMS", "PATTERNS", "PROGRAMS", "REQUESTS", "TAKEN", "TAKES", "Studies", "TrainerSettings"]
 
 PROGRAMS, PATTERNS, REQUESTS, CLAIMS = "programs", "patterns", "requests", "claims"
 TAKES = frozenset((PROGRAMS, PATTERNS, REQUESTS, CLAIMS))
+TAKEN = TAKES - {CLAIMS}  # unless told otherwise: what claims are worth is not shown (docs/experiments.md)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class TrainerSettings:
     round_evaluations: int = 100
     seeds: int = 4  # classics to start from, drawn by seed
     anew: bool = False
-    takes: frozenset[str] = TAKES  # what it takes from others
+    takes: frozenset[str] = TAKEN  # what it takes from others
 
     def identity(self, node: str) -> dict[str, object]:
         """Return what a checkpoint must agree with. Claims say where rounds go, not what a study came to."""

@@ -219,7 +219,7 @@ class NetworkedKernelTrainer:
         """Hear what a peer claims, or that it looks for work of this sort."""
         status: Status = message.body
         concerned = bool(status.claims) or status.specialization == self._node.settings.specialization
-        if CLAIMS in self._settings.takes:
+        if CLAIMS in self._settings.takes:  # an earlier start may have, and its subscription stands
             lifetime_s = status.claims_s if concerned else 0
             self._claims.hear(message.sender, message.session, status.claims, lifetime_s)
 

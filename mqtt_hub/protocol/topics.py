@@ -70,8 +70,13 @@ def _parsed(topic: str, prefix: str) -> Topic:
     return Topic(type_, levels[3], levels[4] if wanted == 5 else "")
 
 
-def subscriptions(role: str, name: str, kinds: tuple[str, ...], *, prefix: str = DEFAULT_PREFIX) -> list[str]:
-    """Return the filters a node of that role uses; none overlap, each is granted by the access rule."""
+def subscriptions(
+    role: str, name: str, kinds: tuple[str, ...], *, peers: bool = False, prefix: str = DEFAULT_PREFIX
+) -> list[str]:
+    """Return the filters a node of that role uses; none overlap, each is granted by the access rule.
+
+    ``peers``: also everybody's STATUS, in which trainers say what they claim, and that they go.
+    """
 
     def at(type_: MessageType, sender: str, scope: str = "") -> str:
         return "/".join([prefix, VERSION, type_.value.lower(), sender, *([scope] if scope else [])])
@@ -79,7 +84,7 @@ def subscriptions(role: str, name: str, kinds: tuple[str, ...], *, prefix: str =
     filters = [
         at(MessageType.TRAINING_SYNC, HUB, name),
         at(MessageType.RECEIPT, HUB, name),
-        at(MessageType.STATUS, "+" if role == "trainer" else HUB),  # peers' say what they claim, and that they go
+        at(MessageType.STATUS, "+" if peers else HUB),
     ]
     for kind in kinds:
         filters.append(at(MessageType.WORKLOAD, HUB, kind))

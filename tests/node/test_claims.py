@@ -179,6 +179,7 @@ def test_a_status_of_an_older_version_claims_nothing_and_one_beyond_the_bounds_i
 # -- a fleet -----------------------------------------------------------------------------------------------------
 
 FIRST, SECOND, SILENT = "AI_Node_1", "AI_Node_2", "AI_Node_0"
+CLAIMING = ("--takes", "claims,patterns,programs,requests")
 LAST_CLAIMS = (
     "SELECT n.name, json_extract(m.payload, '$.body.claims') FROM messages m JOIN nodes n ON n.id = m.node"
     " WHERE m.id IN (SELECT max(id) FROM messages WHERE type = 'STATUS' GROUP BY node) AND n.role = 'trainer'"
@@ -202,7 +203,7 @@ def who_says(home: Home, port: int, name: str) -> Iterator[Node]:
     place = home.nodes / name
     token = (place / "token").read_text().strip()
     node = Node(
-        NodeSettings(name, "trainer", SPECIALIZATION, (KIND.name,), token, place, port=port),
+        NodeSettings(name, "trainer", SPECIALIZATION, (KIND.name,), token, place, port=port, peers=True),
         have=lambda: (),
         stop=threading.Event(),
     )
@@ -216,9 +217,9 @@ def who_says(home: Home, port: int, name: str) -> Iterator[Node]:
 
 @pytest.mark.long
 def test_two_trainers_come_to_work_at_different_workloads_and_one_takes_over_what_a_killed_one_held(home: Home) -> None:
-    with Hub(home) as hub, RunningNode(home, hub.port, FIRST) as first:
+    with Hub(home) as hub, RunningNode(home, hub.port, FIRST, *CLAIMING) as first:
         until(lambda: claimed(home).get(FIRST) == WORKLOADS, told=first.log)
-        with RunningNode(home, hub.port, SECOND, "--seed", "2") as second:
+        with RunningNode(home, hub.port, SECOND, *CLAIMING, "--seed", "2") as second:
             until(lambda: [len(claimed(home).get(name, ())) for name in (FIRST, SECOND)] == [1, 1], told=second.log)
             assert claimed(home)[FIRST] | claimed(home)[SECOND] == WORKLOADS
             second.kill()
@@ -232,7 +233,7 @@ def test_a_trainer_leaves_a_claimed_workload_alone_until_its_holder_has_been_sil
     theirs = min(WORKLOADS)
     with Hub(home) as hub, who_says(home, hub.port, SILENT) as holder:
         holder.claim((theirs,), 600)
-        with RunningNode(home, hub.port, FIRST) as trainer:
+        with RunningNode(home, hub.port, FIRST, *CLAIMING) as trainer:
             until(lambda: claimed(home).get(FIRST), told=trainer.log)
             assert claimed(home)[FIRST] == WORKLOADS - {theirs}  # it heard of the claim before it began
             holder.claim((theirs,), 1)

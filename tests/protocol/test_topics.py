@@ -76,8 +76,9 @@ def overlap(one: str, other: str) -> bool:
     return len(left) == len(right) and all(a == b or "+" in (a, b) for a, b in zip(left, right, strict=True))
 
 
+@pytest.mark.parametrize("peers", [False, True])
 @pytest.mark.parametrize("role", ["trainer", "validator"])
-def test_a_nodes_filters_do_not_overlap_and_are_all_granted(role: str) -> None:
-    filters = subscriptions(role, "AI_Node_1", ("page_replacement", "cpu_scheduling"))
+def test_a_nodes_filters_do_not_overlap_and_are_all_granted(role: str, peers: bool) -> None:  # noqa: FBT001 — a case
+    filters = subscriptions(role, "AI_Node_1", ("page_replacement", "cpu_scheduling"), peers=peers)
     assert not [pair for pair in combinations(filters, 2) if overlap(*pair)]
     assert {topic: may(role, "AI_Node_1", "subscribe", topic) for topic in filters} == dict.fromkeys(filters)
