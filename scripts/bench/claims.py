@@ -39,6 +39,7 @@ from trainers.studies import Studies, TrainerSettings
 from trainers.study import Meter, Study
 from trainers.workloads.format import write
 
+# Whether they claim, and from how many classics each study starts.
 ARMS = {"rounds": (False, 4), "claims": (True, 4), "rounds-all": (False, 99), "claims-all": (True, 99)}
 
 
