@@ -191,6 +191,15 @@ def test_settings_differ_in_what_they_say() -> None:
     assert [plan.evaluations for plan in made[Setting.LATE]] == [800, 800, 100]
 
 
+@pytest.mark.parametrize(("workloads", "cells"), [(2, [0]), (3, [0]), (4, [0, 3]), (7, [0, 3, 6])])
+def test_where_each_has_a_workload_of_its_own_there_are_fleets_enough_for_all_and_no_more(
+    workloads: int, cells: list[int]
+) -> None:
+    design = replace(DESIGN, pairs=PAIRS[:1] * workloads, settings=(Setting.WORKLOADS,), seeds=1)
+    assert [cell.at for cell in design.cells()] == cells
+    assert {(at + node) % workloads for at in cells for node in range(design.nodes)} == set(range(workloads))
+
+
 def test_where_each_has_a_workload_of_its_own_scores_are_told_by_that_of_the_node() -> None:
     """A cell is around one workload, and has one of the next as well: neither's score is the other's."""
 

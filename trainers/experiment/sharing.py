@@ -48,12 +48,15 @@ class Design:
     leave_one_out: bool = False  # run the arm ``all`` again without each node's gifts
 
     def cells(self) -> list[Cell]:
-        """Return the independent parts, seeds outermost, so that an interrupted experiment is balanced."""
+        """Return the independent parts, seeds outermost, so that an interrupted experiment is balanced.
+
+        Around each workload one; in `workloads` so many that each is some node's.
+        """
         return [
             Cell(self, setting, at, seed)
             for seed in range(1, self.seeds + 1)
             for setting in self.settings
-            for at in range(len(self.pairs))
+            for at in range(0, len(self.pairs), self.nodes if setting is Setting.WORKLOADS else 1)
         ]
 
 
@@ -186,8 +189,7 @@ def _of_others(record: Record, node: str) -> float:
 def _by_unit(found: Sequence[Record], setting: Setting, arm: str, silent: str = "") -> dict[tuple[str, int], float]:
     """Return the mean hidden score of the nodes that count, by workload and seed.
 
-    By the workload that a node searches for: in `workloads` each node of a cell has another one, and each is some
-    node's in several cells.
+    By the workload that a node searches for: in `workloads` each node of a cell has another one.
     """
     units: dict[tuple[str, int], list[float]] = {}
     for (_workload, seed), record in _by_cell(found, setting, arm, silent):
