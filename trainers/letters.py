@@ -101,6 +101,8 @@ def _submission(study: Study, choice: Choice, me: str) -> list[Letter]:
     """Return the choice for validation, if it is better than the last one and than all of the textbook."""
     if choice.id == study.submitted or choice.mean < max(study.submitted_mean, study.bar()) + SUBMIT_GAIN_MIN:
         return []
+    if not study.stands(choice):
+        return []
     claim = study.claim(choice.component)
     if claim is None:
         return []

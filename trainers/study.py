@@ -169,15 +169,20 @@ class Study:
         return entered
 
     def choose(self) -> Choice | None:
-        """Return the component to stand for this study, or None when nothing stands against the textbook."""
+        """Return the component to stand for this study, no worse than what it started from; None: nothing ran."""
         self.chosen_at = self.island.evaluations
         candidates = [*self.island.finalists(FINALISTS), *self.island.seeds]
-        textbook = [*self._rivals, *(seed.component for seed in self.island.seeds)]
-        stand = standing((one.component for one in candidates), textbook, self._value)
+        start = [seed.component for seed in self.island.seeds]
+        stand = standing((one.component for one in candidates), start, self._value)
         try:
             return choose((one for one in candidates if one.component in stand), self._measures)
         except ValueError:
             return None
+
+    def stands(self, choice: Choice) -> bool:
+        """Say whether a choice is no worse than the whole textbook, by the plain value; what is not, nobody is told."""
+        chosen = choice.individual.component
+        return chosen in standing([chosen], self._rivals, self._value)
 
     def bar(self) -> float:
         """Return the best mean that the textbook's own choice would have: nothing below it is worth telling."""

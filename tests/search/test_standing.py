@@ -49,9 +49,14 @@ def test_under_overload_the_choice_is_no_worse_than_the_textbook_though_caution_
         careful = choose(study.island.seeds, study._measures)
         choice = study.choose()
         bar = study.bar()
+        alone = Study(OVERLOAD, seeds=few[:1], rivals=few, meter=Meter(evaluators), rng=random.Random(1))
+        alone.island.run(1)
+        worse = alone.choose()
+        assert choice is not None
+        assert worse is not None, "who did not start from the better one has a choice all the same"
+        assert (study.stands(choice), alone.stands(worse)) == (True, False), "and tells nobody"
         mlfq, cfs = map(value, few)
     assert careful.individual.component == programs["mlfq"]
     assert mlfq > cfs
-    assert choice is not None
     assert choice.individual.component == programs["cfs"]
     assert bar == max(0.0, choice.mean) < careful.mean, "what is told must beat what stands, not what does not"
