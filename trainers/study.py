@@ -27,7 +27,7 @@ from trainers.search.memory import Measured, forget_oldest
 from trainers.search.objective import Objective
 from trainers.search.patterns import Pattern, ablate
 from trainers.search.population import Fitness, Individual
-from trainers.search.slices import SliceObjective, climb, measures, other_days, probe, stressed
+from trainers.search.slices import SliceObjective, climb, measures, probe, stressed
 from trainers.workloads.format import Workload
 
 __all__ = ["Meter", "Study"]
@@ -102,17 +102,17 @@ class Study:
         self._meter, self._rng = meter, rng
         gauge = meter.of(self.kind)
 
-        def on(rows: Workload, kind: Kind = self.kind) -> SliceObjective:
+        def on(rows: Workload) -> SliceObjective:
             meter.evaluators.of(rows.kind).load(rows)
-            return lambda capacity, start, stop: Objective(gauge, kind, rows.id, capacity, start=start, stop=stop)
+            return lambda capacity, start, stop: Objective(gauge, self.kind, rows.id, capacity, start=start, stop=stop)
 
-        hard, plain = stressed(workload), replace(self.kind, search_value=None)
-        pressed, days = on(hard) if hard else None, [on(day, plain) for day in other_days(workload)]
+        hard = stressed(workload)
+        pressed = on(hard) if hard else None
         climbed = self._counted(climb(on(workload), workload, pressed))
         self.island = Island(self.kind.form, seeds, climbed, rng, probe=probe(gauge, workload))
         self._measures = {
             name: (weight, Measured(self._counted(evaluate), REMEMBERED_MAX))
-            for name, (weight, evaluate) in measures(on(workload, plain), workload, pressed, days).items()
+            for name, (weight, evaluate) in measures(on(workload), workload, pressed).items()
         }
         self._whole = self._measures["whole"][1]
         self._reference = gauge.baseline(self.kind.baseline, workload.id, workload.capacity).values
@@ -169,26 +169,26 @@ class Study:
         return entered
 
     def choose(self) -> Choice | None:
-        """Return the component to stand for this study, no worse than what it started from; None: nothing ran."""
+        """Return the component to stand for this study, hardly worse than what it started from; None: nothing ran."""
         self.chosen_at = self.island.evaluations
         candidates = [*self.island.finalists(FINALISTS), *self.island.seeds]
         start = [seed.component for seed in self.island.seeds]
-        stand = standing((one.component for one in candidates), start, self._value)
+        stand = self._standing((one.component for one in candidates), start)
         try:
             return choose((one for one in candidates if one.component in stand), self._measures)
         except ValueError:
             return None
 
     def stands(self, choice: Choice) -> bool:
-        """Say whether a choice is no worse than the whole textbook, by the plain value; what is not, nobody is told."""
+        """Say whether a choice is hardly worse than the whole textbook, by the plain value; else nobody is told."""
         chosen = choice.individual.component
-        return chosen in standing([chosen], self._rivals, self._value)
+        return chosen in self._standing([chosen], self._rivals)
 
     def bar(self) -> float:
         """Return the best mean that the textbook's own choice would have: nothing below it is worth telling."""
         total = sum(weight for weight, _evaluate in self._measures.values())
         means = [0.0]  # the default policy itself
-        for rival in standing(self._rivals, self._rivals, self._value):
+        for rival in self._standing(self._rivals, self._rivals):
             scored = [(weight, evaluate(rival)) for weight, evaluate in self._measures.values()]
             if all(fitness is not None for _weight, fitness in scored):
                 means.append(sum(weight * fitness.score for weight, fitness in scored if fitness) / total)
@@ -209,6 +209,9 @@ class Study:
         if fitness is None:
             return None
         return Claim(self.workload.id, self.workload.capacity, dict(fitness.counters))
+
+    def _standing(self, candidates: Iterable[Component], textbook: Iterable[Component]) -> frozenset[Component]:
+        return standing(candidates, textbook, self._value, slack_percents=self.kind.slack_percents)
 
     def _value(self, component: Component) -> int | None:
         """Return what a validator would make of the whole train part: no caution, no stress; None where it fails."""

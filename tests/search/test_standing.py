@@ -25,6 +25,9 @@ def test_who_is_above_the_lowest_of_the_textbook_and_who_fails_does_not_stand(
     values = {classics["lru"]: 10, classics["fifo"]: 7, classics["arc"]: 8, classics["clock"]: 6, classics["bip"]: None}
     found = standing(values, [classics["lru"], classics["fifo"], classics["bip"]], values.__getitem__)
     assert found == {classics["fifo"], classics["clock"]}
+    loose = standing(values, [classics["fifo"]], values.__getitem__, slack_percents=15)
+    assert loose == found | {classics["arc"]}, "8 is 14.3 % above 7"
+    assert standing(values, [classics["fifo"]], values.__getitem__, slack_percents=14) == found
     for silent in ([], [classics["bip"]]):
         assert standing(values, silent, values.__getitem__) == values.keys() - {classics["bip"]}
 

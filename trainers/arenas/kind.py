@@ -13,7 +13,6 @@ Everything else in trainers/ is written against this table: docs/adding-a-kind.m
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,11 +117,11 @@ class Kind:
     probe_rows: int = 0
     # (words): the same rows asking more of the machine than was seen; what is chosen must stand that too.
     stress: Callable[[Words], Words] | None = None
-    # (words, rng): the rows of another day of the same load; what is chosen is measured on a few such days as well.
-    redraw: Callable[[Words, random.Random], Words] | None = None
-    # The value that search climbs, where the value hangs on what a short run cannot know. None: it.
-    # The choice goes by the plain one.
+    # The value that search climbs and chooses by, where the value hangs on what a short run cannot know. None: it.
     search_value: Callable[[Values, Values], int] | None = None
+    # How much worse than the textbook a choice may be by the plain value on the train part. More than 0 where that
+    # value hangs on a few long waits, which another day has elsewhere.
+    slack_percents: int = 0
     # (counters, the default baseline's): why a run is not acceptable whatever its value, such as starving somebody;
     # empty where it is. None: the kind has no such limit.
     limit: Callable[[Values, Values], str] | None = None

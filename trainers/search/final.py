@@ -6,10 +6,11 @@ nothing better, and the choice says so.
 
 ::
 
-    finalists, seeds ── standing: what a validator would count, no worse than the textbook's ──▶ choose ──▶ Choice
+    finalists, seeds ── standing: what a validator would count, hardly worse than the textbook's ──▶ choose ──▶ Choice
 
 Measures may be more careful than the verdict (a search value, stress), so the best by them can be a program that does
-badly on the load as it is. What the textbook beats by the plain value, on all that may be seen, does not stand.
+badly on the load as it is. What the textbook beats by the plain value, on all that may be seen and by more than the
+kind's slack, does not stand.
 """
 
 from __future__ import annotations
@@ -39,15 +40,23 @@ class Choice:
 
 
 def standing(
-    candidates: Iterable[Component], textbook: Iterable[Component], value: Callable[[Component], int | None]
+    candidates: Iterable[Component],
+    textbook: Iterable[Component],
+    value: Callable[[Component], int | None],
+    *,
+    slack_percents: int = 0,
 ) -> frozenset[Component]:
-    """Return the candidates whose ``value`` (lower is better) is no higher than the lowest of the ``textbook``.
+    """Return the candidates whose ``value`` is at most ``slack_percents`` above the lowest of the ``textbook``.
 
     None is the value of a program that fails: as a candidate it is out, in the textbook it says nothing.
     """
-    values = [found for found in map(value, textbook) if found is not None]
+    lowest = min((found for found in map(value, textbook) if found is not None), default=None)
     valued = [(candidate, value(candidate)) for candidate in candidates]
-    return frozenset(one for one, found in valued if found is not None and found <= min(values, default=found))
+    return frozenset(
+        one
+        for one, found in valued
+        if found is not None and (lowest is None or 100 * found <= (100 + slack_percents) * lowest)
+    )
 
 
 def choose(candidates: Iterable[Individual], measures: Mapping[str, tuple[float, Evaluate]]) -> Choice:

@@ -4,7 +4,6 @@
 
     train part   |──────── climbed: three cold slices ────────|─ unseen third ─|   and the whole
     under stress |──────────────── once more ─────────────|                        and the whole
-    other days                                                                     the whole of each
 
     pages        |──────────────── climbed: the whole in one run ─────────────|    and at .7, .9, 1.1 and 1.4 capacities
 
@@ -16,21 +15,16 @@ the first time (`choice_percents`). README.md has the numbers and their doubts.
 Stress is the kind's (`Kind.stress`): the same rows asking more of the machine. A load that was light throughout the
 train part says nothing of what a program does to whom it neglects when the load is heavy, and search finds the
 programs that live off that.
-
-Another day is the kind's too (`Kind.redraw`): the same load, drawn anew. The best of many on one day is partly luck;
-what is chosen must do well on days that nobody climbed. The choice is counted by the plain value, as the hidden
-part is: it says more of days to come than a careful one does (README.md).
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import TypeAlias
 
 from trainers.arenas.evaluator import Failure
-from trainers.arenas.kind import Kind, Words
+from trainers.arenas.kind import Kind
 from trainers.arenas.registry import kind_of
 from trainers.policy.tree import Component
 from trainers.search.objective import Mean, Objective, Runner
@@ -39,11 +33,10 @@ from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload
 from trainers.workloads.format import workload as made
 
-__all__ = ["SliceObjective", "climb", "measures", "other_days", "probe", "stressed"]
+__all__ = ["SliceObjective", "climb", "measures", "probe", "stressed"]
 
 PROBE_PARTS = 6  # a probe has at most a sixth of the rows
 STRESS_WEIGHT = 0.5  # in the final choice: it is about what could be, the others are about what was
-DAYS = 4  # that the final choice is measured on besides
 
 SliceObjective: TypeAlias = Callable[[int, int, int], Objective]  # (capacity, start, stop), on one workload
 Probe: TypeAlias = Callable[[Component], int | None]
@@ -52,22 +45,10 @@ Measures: TypeAlias = Mapping[str, tuple[float, Callable[[Component], Fitness | 
 
 def stressed(workload: Workload) -> Workload | None:
     """Return the workload under its kind's stress; None where there is none, or it would not fit the kind's limits."""
-    stress = kind_of(workload.kind).stress
-    return None if stress is None else _with_rows(workload, stress(workload.words))
-
-
-def other_days(workload: Workload) -> list[Workload]:
-    """Return the workload drawn anew a few times, always the same; none where its kind cannot, or limits forbid."""
-    redraw = kind_of(workload.kind).redraw
-    if redraw is None:
-        return []
-    days = (_with_rows(workload, redraw(workload.words, random.Random(day))) for day in range(DAYS))
-    return [day for day in days if day is not None]
-
-
-def _with_rows(workload: Workload, words: Words) -> Workload | None:
-    """Return a workload like ``workload`` with other rows; None where they would not fit the kind's limits."""
-    width = kind_of(workload.kind).codec.width
+    kind = kind_of(workload.kind)
+    if kind.stress is None:
+        return None
+    words, width = kind.stress(workload.words), kind.codec.width
     rows = (words[at : at + width] for at in range(0, len(words), width))
     try:
         return made(workload.name, rows, kind=workload.kind, part=workload.part, capacity=workload.capacity)
@@ -86,12 +67,7 @@ def climb(objective: SliceObjective, workload: Workload, under_stress: SliceObje
     return Mean(parts)
 
 
-def measures(
-    objective: SliceObjective,
-    workload: Workload,
-    under_stress: SliceObjective | None = None,
-    days: Sequence[SliceObjective] = (),
-) -> Measures:
+def measures(objective: SliceObjective, workload: Workload, under_stress: SliceObjective | None = None) -> Measures:
     """Return what the final choice goes by, as `final.choose` takes it (name: weight, evaluate)."""
     kind, cut, end = kind_of(workload.kind), _cut(workload), workload.rows
     found: dict[str, tuple[float, Callable[[Component], Fitness | None]]] = {}
@@ -105,8 +81,6 @@ def measures(
     if under_stress is not None:
         # Bounded as what is climbed: where everybody fails, how badly says nothing.
         found["whole under stress"] = (STRESS_WEIGHT, Mean([under_stress(workload.capacity, 0, end)]))
-    for number, day in enumerate(days, start=1):
-        found[f"another day {number}"] = (1.0, day(workload.capacity, 0, end))
     return found
 
 

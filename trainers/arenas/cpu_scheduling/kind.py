@@ -12,7 +12,6 @@ A row is one burst of one task: see ``COLUMNS``. docs/cpu-scheduling.md defines 
 
 from __future__ import annotations
 
-import random
 from array import array
 from collections.abc import Sequence
 
@@ -91,26 +90,6 @@ def _stress(words: Sequence[int]) -> Sequence[int]:
     return hard
 
 
-def _redraw(words: Sequence[int], rng: random.Random) -> Sequence[int]:
-    """Return the rows with bursts, and sleeps, shuffled among those of one source: when who comes stays as it was.
-
-    First bursts stay among first bursts: a program that starts does something else than later on.
-    """
-    drawn, met = array("I", words), set[int]()
-    alike: dict[tuple[int, bool], list[int]] = {}
-    for row in range(len(words) // WIDTH):
-        task, source = words[row * WIDTH + TASK], words[row * WIDTH + SOURCE]
-        alike.setdefault((source, task in met), []).append(row)
-        met.add(task)
-    for rows in alike.values():
-        for column in (SLEEP, BURST):
-            values = [words[row * WIDTH + column] for row in rows]
-            rng.shuffle(values)
-            for row, units in zip(rows, values, strict=True):
-                drawn[row * WIDTH + column] = units
-    return drawn
-
-
 KIND = Kind(
     name="cpu_scheduling",
     package=__package__,
@@ -135,5 +114,5 @@ KIND = Kind(
     steps=_steps,
     fuel_per_step=FUEL_PER_STEP,
     stress=_stress,
-    redraw=_redraw,
+    slack_percents=25,
 )

@@ -83,4 +83,5 @@ KIND = Kind(
     fuel_per_step=FUEL_PER_REQUEST,
     climb_slices=1,
     probe_rows=PROBE_REQUESTS,
+    slack_percents=25,
 )
