@@ -21,7 +21,7 @@ from trainers.workloads.format import Workload
 
 def outcome(hidden: float) -> Outcome:
     made: dict[str, Any] = {field.name: 0 for field in fields(Outcome)}
-    made |= {"adopted": {}, "used": {}, "chosen": ()}
+    made |= {"adopted": {}, "refused": {}, "used": {}, "chosen": ()}
     return Outcome(**(made | {"node": "node_1", "workload": "w", "counted": True, "hidden": hidden}))
 
 
