@@ -1,1 +1,8 @@
-"""The archive: the only writer of what was sent (``writer``), its history (``schema``), its questions (``queries``)."""
+"""The archive: what was sent, and what follows from it.
+
+::
+
+    migrations ──▶ schema (opened, or why not) ──▶ thread ──▶ writer ──▶ projections, telemetry, judge, standing
+                                                                │
+    questions, read-only beside it: queries, browsing, findings, sharing, fleet ◀┘     verify, backup, prune, digest
+"""

@@ -122,10 +122,12 @@ def _shuffled(table: Table) -> None:
 def _foreign(table: Table, read: Reading = translate) -> None:
     for one in table.foreign:
         key = ("foreign", one.giver, one.pattern.id)
-        for member in table.members if key not in table.given else ():
+        if key in table.given:
+            continue
+        table.given.add(key)
+        for member in table.members:
             if member.left:
                 member.take_foreign(one, read)
-        table.given.add(key)
 
 
 def _scrambled(table: Table) -> None:
