@@ -29,8 +29,8 @@ def presence(db: Database) -> list[dict[str, Any]]:
     """Return name, role and state of every node but the hub; ``here`` is 1 while it is connected."""
     return list(
         db.query(
-            "SELECT name, role, coalesce(state, '') AS state, state IN ('init', 'ready', 'sleeping') AS here"
-            " FROM nodes WHERE role != 'hub'"
+            "SELECT name, role, coalesce(state, '') AS state,"
+            " coalesce(state, '') IN ('init', 'ready', 'sleeping') AS here FROM nodes WHERE role != 'hub'"
         )
     )
 

@@ -26,9 +26,12 @@ from sqlite_utils import Database
 from mqtt_hub.archive.migrations import MIGRATIONS
 from mqtt_hub.protocol.errors import ArchiveError
 
-__all__ = ["MIGRATIONS", "one_moment", "open_archive", "open_read_only"]
+__all__ = ["MIGRATIONS", "READER_CACHE_KIB", "one_moment", "open_archive", "open_read_only"]
 
 BUSY_TIMEOUT_MS = 5_000
+# A reader's pages die with its connection, and the system keeps the file's in its own cache. SQLite's 2 MiB would only
+# fill with the indexes of a growing archive, and let whoever looks at it grow with them.
+READER_CACHE_KIB = 256
 _STEPS_A_CHECK = 50_000  # of SQLite's machine, about a millisecond
 
 
@@ -59,6 +62,7 @@ def open_read_only(path: Path) -> Database:
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_MS / 1000)
         db = Database(connection)
+        db.execute(f"PRAGMA cache_size=-{READER_CACHE_KIB}")
         _refuse_newer(db, path)
         if missing := sorted(_names() - {migration.name for migration in MIGRATIONS.applied(db)}):
             raise ArchiveError(

@@ -12,9 +12,13 @@ import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlite_utils import Database
 
+from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.archive.writer import Grant
 from mqtt_hub.dashboard.api import ROUTES, describe
+from mqtt_hub.dashboard.hub_watch import Seen
+from mqtt_hub.dashboard.views import Look
 from mqtt_hub.home import Home
 from mqtt_hub.intake import Entry
 from mqtt_hub.protocol.bodies import HiddenScore
@@ -22,7 +26,7 @@ from mqtt_hub.protocol.table import MessageType
 from tests.dashboard.conftest import application
 from tests.dashboard.story import HOSTILE, TRAIN, at, progress, score, submission, verdict
 from tests.hub.archives import Archive
-from tests.hub.entries import accepted, digest, hello
+from tests.hub.entries import accepted, digest, hello, rejected
 from tests.hub.harness import make_home, rows
 from tests.protocol.examples import named
 
@@ -323,6 +327,15 @@ def test_while_the_hub_is_away_the_page_says_so_and_shows_the_archive(client: Fl
     told = answer(client, "/api/status")
     assert told["hub"]["state"] == "away"
     assert told["archive"]["by_type"]["PROGRESS"] == 5
+
+
+def test_who_was_only_ever_refused_is_known_and_not_here(home: Home) -> None:
+    more(home, rejected("Stranger_1", b"?"))
+    with closing(open_read_only(home.archive_path).conn) as connection:
+        look = Look(Database(connection), Seen(state="running", why=""), at(30))
+        told = look.overview()
+        assert "Stranger_1" in [node["name"] for node in look.network()["nodes"]]
+    assert (told["nodes_known"], told["nodes_here"]) == (4, 1)
 
 
 def test_an_archive_that_cannot_be_read_is_told_with_what_to_do(client: FlaskClient, home: Home) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from sqlite_utils import Database, Migrations
 from mqtt_hub.archive import schema
 from mqtt_hub.archive.migrations.knowledge import m0002_knowledge, m0003_views
 from mqtt_hub.archive.migrations.messages import m0001_messages
-from mqtt_hub.archive.schema import MIGRATIONS, open_archive, open_read_only
+from mqtt_hub.archive.schema import MIGRATIONS, READER_CACHE_KIB, open_archive, open_read_only
 from mqtt_hub.archive.writer import ArchiveWriter, Quorum
 from mqtt_hub.protocol.errors import ArchiveError
 from mqtt_hub.protocol.submission import submission_id
@@ -187,3 +189,30 @@ def test_reading_needs_an_archive_and_changes_nothing(path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         db.execute("DELETE FROM messages")
     db.close()
+
+
+def test_what_a_reader_holds_of_the_file_does_not_grow_with_it(path: Path) -> None:
+    db = open_archive(path)
+    db.execute(
+        "CREATE TABLE large AS WITH RECURSIVE row(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM row WHERE n < 4000)"
+        " SELECT n, zeroblob(4000) AS filling FROM row"
+    )
+    db.close()
+    grown = subprocess.run([sys.executable, "-c", _READ_ALL, str(path)], check=True, capture_output=True, text=True)
+    assert int(grown.stdout) < 4 * READER_CACHE_KIB, "KiB, of 16,000 that were read"
+
+
+_READ_ALL = """
+import sys
+from pathlib import Path
+from mqtt_hub.archive.schema import open_read_only
+
+def held_kib():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon"))
+
+db = open_read_only(Path(sys.argv[1]))
+db.execute("SELECT n FROM large LIMIT 1").fetchone()
+before = held_kib()
+db.execute("SELECT sum(length(hex(substr(filling, 3999)))) FROM large").fetchone()
+print(held_kib() - before)
+"""
