@@ -27,7 +27,7 @@ from trainers.arenas.registry import kinds_of
 from trainers.commands_llm import ModelSettings, advised, model_options, model_settings
 from trainers.library import Library
 from trainers.node import Node, NodeSettings
-from trainers.node_log import NodeLogHandler
+from trainers.node.log import NodeLogHandler
 from trainers.outbox import summary
 from trainers.stop import Stop
 from trainers.studies import CLAIMS, TAKEN, TAKES, TrainerSettings

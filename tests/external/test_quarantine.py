@@ -71,14 +71,14 @@ def test_a_peer_on_mosquitto_hears_nothing_of_a_quarantined_node_until_it_is_rel
         cheat.say(PATTERN, seq=1, expression="before")
         peer.until_heard(CHEAT, "before")
         command(home, "node", "quarantine", CHEAT)
-        peer.until(lambda: peer.node._quarantined == {CHEAT})
+        peer.until(lambda: peer.node.inbox.quarantined == {CHEAT})
         cheat.say(PATTERN, seq=2, expression="under quarantine")
         cheat.rejection("is quarantined")
         honest.expect(PATTERN, lambda body: body.expression == "under quarantine")  # mosquitto passes it on
         honest.say(PATTERN, seq=1, expression="honest")
         peer.until_heard(HONEST, "honest")
         command(home, "node", "release", CHEAT)
-        peer.until(lambda: not peer.node._quarantined)
+        peer.until(lambda: not peer.node.inbox.quarantined)
         cheat.say(PATTERN, seq=3, expression="released")
         peer.until_heard(CHEAT, "released")
         assert (CHEAT, "under quarantine") not in peer.heard
@@ -90,7 +90,7 @@ def test_a_node_that_starts_later_knows_it_from_what_the_broker_keeps(
     command(home, "node", "quarantine", CHEAT)
     running.until(lambda status: status["trust"]["quarantined"])
     with Listener(home, running.port, tmp_path / "peer") as peer:
-        peer.until(lambda: peer.node._quarantined == {CHEAT})
+        peer.until(lambda: peer.node.inbox.quarantined == {CHEAT})
 
 
 def test_a_lost_hub_takes_back_no_quarantine_and_one_that_is_back_does(home: Home, tmp_path: Path) -> None:
@@ -104,6 +104,6 @@ def test_a_lost_hub_takes_back_no_quarantine_and_one_that_is_back_does(home: Hom
         steps = [("ready", "a"), ("lost", "b"), ("lost",), ("disconnected", "b"), ("ready",)]
         known = []
         for state, *names in steps:
-            peer.node._take(said(state, *names), retained=True)
-            known.append(peer.node._quarantined)
+            peer.node._on_message(said(state, *names), True)
+            known.append(peer.node.inbox.quarantined)
     assert known == [{"a"}, {"a", "b"}, {"a", "b"}, {"b"}, set()]

@@ -21,9 +21,9 @@ from tests.hub.harness import RunningHub, hub_on, make_home, until
 from tests.node.proxy import MODES, Proxy
 from tests.node.talk import KIND, Talker, heard_once
 from trainers.node import Node
+from trainers.node.telemetry import TELEMETRY_MESSAGES_MAX
 from trainers.outbox import summary
 from trainers.outbox_file import OutboxWaitError
-from trainers.telemetry import TELEMETRY_MESSAGES_MAX
 
 NAME = "AI_Node_1"
 

@@ -7,7 +7,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainers.telemetry import TELEMETRY_MESSAGES_MAX, Telemetry, Word
+from trainers.node.telemetry import TELEMETRY_MESSAGES_MAX, Telemetry, Word
 
 
 def word(number: int) -> Word:

@@ -7,7 +7,7 @@ import logging
 from mqtt_hub.protocol.bodies import Log
 from mqtt_hub.protocol.errors import MqttHubError
 from mqtt_hub.protocol.table import MessageType
-from trainers.node import Node
+from trainers.node.node import Node
 
 __all__ = ["NodeLogHandler"]
 
