@@ -19,7 +19,8 @@ from typing import Annotated, Any
 
 import orjson
 
-from mqtt_hub.protocol.bodies import Body, Name, Session
+from mqtt_hub.protocol.bodies import Body
+from mqtt_hub.protocol.bodies.fields import Name, Session
 from mqtt_hub.protocol.bounds import Text, Whole, fail
 from mqtt_hub.protocol.compiled import constructor
 from mqtt_hub.protocol.errors import ProtocolError
