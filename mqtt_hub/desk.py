@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import welcome
 from mqtt_hub.batch import REJECTIONS_MAX, Greeting, Key
 from mqtt_hub.broker.packets import Will
 from mqtt_hub.intake import Accepted
@@ -120,18 +120,18 @@ class Desk:
             return TrainingSync(accepted=False, reason=greeting.refused, session=0)
         return TrainingSync(
             accepted=True,
-            reason=queries.welcome(self._db, node),
+            reason=welcome.reason(self._db, node),
             session=greeting.session,
             receipts=tuple(
                 receipt for session in greeting.earlier if (receipt := self._ledger.receipt(node, session)).highest
             ),
             peers=self._registry.peers(but=node)[:PEERS_MAX],
-            best=queries.best_components(self._db, hello.kinds, limit=BEST_MAX),
-            patterns=queries.best_patterns(self._db, hello.kinds, limit=PATTERNS_MAX),
-            pending=queries.pending_components(self._db, node, hello.kinds, limit=PENDING_MAX)
+            best=welcome.best_components(self._db, hello.kinds, limit=BEST_MAX),
+            patterns=welcome.best_patterns(self._db, hello.kinds, limit=PATTERNS_MAX),
+            pending=welcome.pending_components(self._db, node, hello.kinds, limit=PENDING_MAX)
             if hello.role == "validator"
             else (),
-            verdicts=queries.verdicts_on(self._db, node, limit=VERDICTS_MAX),
+            verdicts=welcome.verdicts_on(self._db, node, limit=VERDICTS_MAX),
             workloads=tuple(stored.entry for stored in self._workloads.for_role(hello.role, hello.kinds))[
                 :WORKLOADS_MAX
             ],

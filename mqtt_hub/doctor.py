@@ -23,8 +23,8 @@ from pathlib import Path
 import orjson
 from packaging.requirements import Requirement
 
-from mqtt_hub.archive import queries
-from mqtt_hub.archive.schema import open_read_only
+from mqtt_hub.archive.queries import totals
+from mqtt_hub.archive.schema import integrity, open_read_only
 from mqtt_hub.bundled import kernel_trainer
 from mqtt_hub.external.credentials import password_of
 from mqtt_hub.external.target import Target
@@ -116,13 +116,13 @@ def _clock(home: Home) -> Iterator[Finding]:
 def _archive(home: Home) -> Iterator[Finding]:
     db = open_read_only(home.archive_path)
     with closing(db.conn):
-        fault = queries.integrity(db.conn)
+        fault = integrity(db.conn)
         if fault != "ok":
             yield Finding("archive", "problem", f"damaged: {fault}", "stop the hub and restore a backup")
             return
         messages, waiting = (
-            sum(queries.messages_by_type(db).values()),
-            queries.components_by_verdict(db).get("pending", 0),
+            sum(totals.messages_by_type(db).values()),
+            totals.components_by_verdict(db).get("pending", 0),
         )
     size = home.archive_path.stat().st_size / (1 << 20)
     yield Finding("archive", "ok", f"sound, {messages} messages, {size:.0f} MiB")

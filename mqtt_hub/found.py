@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import components
 from mqtt_hub.archive.schema import open_read_only
 
 __all__ = ["Found", "found"]
@@ -37,8 +37,8 @@ class Found:
 def found(archive: Path, workload: str, kind: str | None = None) -> Found:
     """Ask the archive; raises `ArchiveError` where there is none."""
     with closing(open_read_only(archive)) as db:
-        there = [row for row in queries.components(db) if row["target"] == workload and kind in (None, row["kind"])]
-        scores = {(row["component"], row["workload"]): row for row in queries.hidden_results(db)}
+        there = [row for row in components.submitted(db) if row["target"] == workload and kind in (None, row["kind"])]
+        scores = {(row["component"], row["workload"]): row for row in components.hidden_results(db)}
     reason = next((row["reason"] for row in reversed(there) if row["reason"]), "")
     chosen = next((row for row in reversed(there) if row["verdict"] == "accepted"), None)
     if chosen is None:

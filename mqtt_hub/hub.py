@@ -24,7 +24,7 @@ from functools import partial
 from typing import Any
 
 from mqtt_hub.accounts import AccountBook, Accounts, OperatorDecision
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import nodes, trust
 from mqtt_hub.archive.schema import open_archive
 from mqtt_hub.archive.thread import ArchiveThread, GivenUpError
 from mqtt_hub.archive.writer import ArchiveWriter, News, Quorum
@@ -71,14 +71,14 @@ class CollaborativeKernelHub:
         quorum = Quorum(trusted=config.quorum, new=max(config.quorum, config.quorum_new))
         self._writer = ArchiveWriter(self._db, home.archive_path, quorum=quorum)
         self._archive = ArchiveThread(home.archive_path, self._tell_status)
-        self._registry = Registry(queries.nodes(self._db))
+        self._registry = Registry(nodes.known(self._db))
         self._ledger = Ledger()  # empty: a session is read from the archive when it speaks
-        self._quota = Quota(config.bounds, queries.rejected_kept(self._db), queries.rejected_beyond(self._db))
+        self._quota = Quota(config.bounds, nodes.rejected_kept(self._db), nodes.rejected_beyond(self._db))
         self._tally = Tally(self._db)
         self._measured = measure(self._db, home.archive_path)
         self._book = AccountBook(Accounts(home.accounts_path))
         self.source = _source(home, config, self._book)
-        self._quarantined = queries.quarantined(self._db)
+        self._quarantined = trust.quarantined(self._db)
         self.source.quarantine(self._quarantined)
         self._sorter = Sorter(self._registry, self._ledger, self._quota, role_of=self._role_of, prefix=config.prefix)
         self._desk = Desk(
@@ -215,7 +215,7 @@ class CollaborativeKernelHub:
         """Take up sessions of which the ledger knows nothing (since the start, or any more) from the archive."""
         unknown = [key for key in sessions if not self._ledger.knows(*key)]
         if unknown:
-            for progress in await self._archive.persist(queries.session_progress, self._db, unknown):
+            for progress in await self._archive.persist(nodes.session_progress, self._db, unknown):
                 self._ledger.restore(*progress)
 
     async def _settle(self, work: Work) -> None:
@@ -237,7 +237,7 @@ class CollaborativeKernelHub:
     async def _welcome(self, hellos: list[Greeting]) -> None:
         """Answer some HELLOs together: when a fleet comes back at once, each turn of the thread would be a wait."""
         names = {greeting.hello.message.sender for greeting in hellos}
-        earlier = await self._archive.persist(partial(queries.newest_sessions, self._db, names, limit=SESSIONS_MAX))
+        earlier = await self._archive.persist(partial(nodes.newest_sessions, self._db, names, limit=SESSIONS_MAX))
         await self._recall((name, session) for name, sessions in earlier.items() for session in sessions)
         known = [replace(greeting, earlier=tuple(earlier[greeting.hello.message.sender])) for greeting in hellos]
         for greeting, sync in zip(known, await self._archive.do(self._desk.answers, known), strict=True):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mqtt_hub.archive.queries import NodeRow
+from mqtt_hub.archive.queries.nodes import NodeRow
 from mqtt_hub.protocol.bodies import Hello, Peer, Status
 from mqtt_hub.protocol.table import RESERVED
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import totals
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import ConfigurationError
@@ -43,7 +43,7 @@ def await_verdicts(home: Home, supervisor: Supervisor) -> None:
     """Let the validator finish what was submitted."""
     db = open_read_only(home.archive_path)
     deadline = time.monotonic() + JUDGE_S
-    while queries.components_by_verdict(db).get("pending", 0) and time.monotonic() < deadline:
+    while totals.components_by_verdict(db).get("pending", 0) and time.monotonic() < deadline:
         supervisor.poll()
         time.sleep(0.2)
     db.close()

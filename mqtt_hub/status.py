@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import totals, trust
 from mqtt_hub.archive.writer import Grant
 from mqtt_hub.intake import Entry, Rejected
 from mqtt_hub.protocol.table import MessageType
@@ -28,8 +28,8 @@ class Tally:
     """Messages by type, rejected ones, and the rate of the last `RATE_WINDOW_S` seconds."""
 
     def __init__(self, db: Database) -> None:
-        self.by_type: Counter[str] = Counter(queries.messages_by_type(db))
-        self.rejected = queries.rejected(db)
+        self.by_type: Counter[str] = Counter(totals.messages_by_type(db))
+        self.rejected = totals.rejected(db)
         self._recent: deque[tuple[float, int]] = deque()
 
     def add(self, rows: Iterable[Entry | Grant], now: float) -> None:
@@ -56,11 +56,11 @@ def measure(db: Database, archive: Path) -> dict[str, Any]:
     """Return what the archive has to be asked for; sizes in bytes. Call it in the archive's thread."""
     wal = archive.with_name(archive.name + "-wal")
     return {
-        "active_collaborations": queries.active_collaborations(db),
-        "components": queries.components_by_verdict(db),
+        "active_collaborations": totals.active_collaborations(db),
+        "components": totals.components_by_verdict(db),
         "trust": {
-            "levels": queries.trust_levels(db),
-            "quarantined": dict(list(queries.quarantined(db).items())[:QUARANTINED_MAX]),
+            "levels": trust.levels(db),
+            "quarantined": dict(list(trust.quarantined(db).items())[:QUARANTINED_MAX]),
         },
         "archive_bytes": sum(path.stat().st_size for path in (archive, wal) if path.exists()),
     }

@@ -4,5 +4,5 @@
 
     migrations ──▶ schema (opened, or why not) ──▶ thread ──▶ writer ──▶ projections, telemetry, judge, standing
                                                                 │
-    questions, read-only beside it: queries, browsing, findings, sharing, fleet ◀┘     verify, backup, prune, digest
+               queries/: every question, read-only beside it ◀──┘     verify, backup, prune, digest: the whole file
 """

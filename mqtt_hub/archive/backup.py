@@ -15,8 +15,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from mqtt_hub.archive.queries import integrity
-from mqtt_hub.archive.schema import explain, open_read_only
+from mqtt_hub.archive.schema import explain, integrity, open_read_only
 from mqtt_hub.protocol.errors import ArchiveError
 
 __all__ = ["backup"]

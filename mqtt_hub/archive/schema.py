@@ -26,7 +26,7 @@ from sqlite_utils import Database
 from mqtt_hub.archive.migrations import MIGRATIONS
 from mqtt_hub.protocol.errors import ArchiveError
 
-__all__ = ["MIGRATIONS", "READER_CACHE_KIB", "one_moment", "open_archive", "open_read_only"]
+__all__ = ["MIGRATIONS", "READER_CACHE_KIB", "integrity", "one_moment", "open_archive", "open_read_only"]
 
 BUSY_TIMEOUT_MS = 5_000
 # A reader's pages die with its connection, and the system keeps the file's in its own cache. SQLite's 2 MiB would only
@@ -83,6 +83,11 @@ def one_moment(db: Database, *, seconds_max: float) -> None:
     db.conn.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS_A_CHECK)
     db.conn.isolation_level = None
     db.conn.execute("BEGIN")
+
+
+def integrity(connection: sqlite3.Connection) -> str:
+    """Return SQLite's own verdict on the file: ``ok`` or the first fault."""
+    return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
 
 
 def explain(error: sqlite3.Error, path: Path) -> ArchiveError:

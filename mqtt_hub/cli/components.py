@@ -6,7 +6,7 @@ from contextlib import closing
 
 import click
 
-from mqtt_hub.archive import findings, queries
+from mqtt_hub.archive.queries import components, findings
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home
@@ -41,7 +41,7 @@ def show(name: str, form: str, home: Home) -> None:
       mqtt-hub component show 3da2a059d10c --as c > policy.c
     """  # noqa: D301 — click's \b keeps the lines apart
     with closing(open_read_only(home.archive_path)) as db:
-        found = queries.components_named(db, name)
+        found = components.named(db, name)
         facts = findings.component(db, found[0]) if len(found) == 1 else None
         hidden = findings.scores_of(db, found[0]) if facts else []
     if facts is None:

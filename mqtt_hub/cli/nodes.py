@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mqtt_hub.accounts import Accounts
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import trust
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home, write_private
@@ -141,7 +141,7 @@ def _standings(home: Home) -> dict[str, dict[str, Any]]:
     except ArchiveError:
         return {}
     with closing(db):
-        standings = {row.pop("name"): row for row in queries.standings(db)}
+        standings = {row.pop("name"): row for row in trust.standings(db)}
     for row in standings.values():
         del row["role"]  # the account's counts
         row["standing_since"] = row.pop("since")

@@ -8,7 +8,7 @@ from contextlib import closing
 import click
 
 from mqtt_hub.accounts import Accounts
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import components
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.common import home_option
 from mqtt_hub.home import Home
@@ -41,7 +41,7 @@ def list_(verdicts: tuple[str, ...], limit: int, as_json: bool, home: Home) -> N
       mqtt-hub submission list --limit 1000 --json
     """  # noqa: D301 — click's \b keeps the lines apart
     with closing(open_read_only(home.archive_path)) as db:
-        rows = queries.submissions(db, *verdicts, limit=limit)
+        rows = components.submissions(db, *verdicts, limit=limit)
     if as_json:
         click.echo(to_json(rows))
         return
@@ -65,7 +65,7 @@ def reopen(name: str, reason: str, home: Home) -> None:
       mqtt-hub submission reopen 3da2a059d10c --reason 'the validator was faulty'
     """  # noqa: D301 — click's \b keeps the lines apart
     with closing(open_read_only(home.archive_path)) as db:
-        found = queries.submissions_named(db, name)
+        found = components.submissions_named(db, name)
     if len(found) != 1:
         raise ConfigurationError(
             f"{'no' if not found else 'more than one'} submission is called {name}", hint="mqtt-hub submission list"

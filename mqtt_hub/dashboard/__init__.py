@@ -7,8 +7,8 @@
     broker ──▶ hub watch ─────┘                       └──▶ …
        kernel/v1/status/{hub,broker}
 
-    archive.db ──▶ archive/{browsing,findings,fleet} ──▶ views (plain values) ──┬──▶ pages: HTML, figures as SVG
-                                                                                └──▶ api: the same as JSON
+    archive.db ──▶ archive/queries/ ──▶ views (plain values) ──┬──▶ pages: HTML, figures as SVG
+                                                               └──▶ api: the same as JSON
 
     server      cheroot, in the process that `mqtt-hub serve` starts (child.py) or `mqtt-hub dashboard`
     threads     as many as viewers and pages need

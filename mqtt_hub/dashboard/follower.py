@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from mqtt_hub.archive import browsing
+from mqtt_hub.archive.queries import browsing
 from mqtt_hub.archive.schema import explain, open_read_only
 from mqtt_hub.dashboard.fan_out import FanOut
 from mqtt_hub.protocol.errors import ArchiveError

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from sqlite_utils import Database
 
-from mqtt_hub.archive import browsing, findings, fleet, queries
+from mqtt_hub.archive.queries import browsing, components, findings, fleet, sharing, totals, trust
 from mqtt_hub.archive.telemetry import BUCKET_S, bucket_of
 from mqtt_hub.dashboard.figures import later
 from mqtt_hub.dashboard.hub_watch import Seen
@@ -47,7 +47,7 @@ class Look:
     def status(self) -> dict[str, Any]:
         """Return get_hub_status() as last told, and whether the hub is there; while it is away the archive's counts."""
         told = self.seen.hub or {}
-        by_type = queries.messages_by_type(self.db)
+        by_type = totals.messages_by_type(self.db)
         return {
             "hub": {"state": self.seen.state, "why": self.seen.why},
             "status": self.seen.hub,
@@ -55,12 +55,12 @@ class Look:
             "archive": {
                 "messages": sum(by_type.values()),
                 "by_type": by_type,
-                "rejected": queries.rejected(self.db),
-                "components": queries.components_by_verdict(self.db),
+                "rejected": totals.rejected(self.db),
+                "components": totals.components_by_verdict(self.db),
                 "newest_message": browsing.newest_message(self.db),
                 "patterns": by_type.get(MessageType.PATTERN_SHARE, 0),
                 "code": by_type.get(MessageType.CODE_SHARE, 0),
-                "active_collaborations": queries.active_collaborations(self.db),
+                "active_collaborations": totals.active_collaborations(self.db),
             },
             "connected": told.get("connected", 0) if self.seen.state != "away" else 0,
         }
@@ -198,7 +198,7 @@ class Look:
 
         ``id_`` may be the beginning of its id, where no other begins so.
         """
-        named = queries.components_named(self.db, id_)
+        named = components.named(self.db, id_)
         found = findings.component(self.db, named[0]) if len(named) == 1 else None
         if found is None:
             return None
@@ -220,7 +220,7 @@ class Look:
 
     def standings(self) -> dict[str, Any]:
         """Return how every node stands."""
-        return {"standings": queries.standings(self.db), "levels": queries.trust_levels(self.db)}
+        return {"standings": trust.standings(self.db), "levels": trust.levels(self.db)}
 
     def collaborations(self) -> dict[str, Any]:
         """Return the newest collaborations and who helped whom."""
@@ -228,7 +228,7 @@ class Look:
         return {
             "collaborations": newest,
             "states": dict(Counter(row["state"] for row in newest)),
-            "who_helped_whom": queries.helped(self.db),
+            "who_helped_whom": sharing.helped(self.db),
         }
 
     def collaboration(self, id_: str) -> dict[str, Any] | None:

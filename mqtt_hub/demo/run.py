@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import orjson
 
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import nodes, totals
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.bundled import add_bundled, kernel_trainer, specializations
 from mqtt_hub.cli.home import create_home
@@ -93,7 +93,7 @@ def _watch(
             raise MqttHubError(f"the hub ended with code {hub.returncode}", hint=f"see {home.path / 'hub.log'}")
         now = time.monotonic()
         if all_ready_at is None:
-            ready = sum(row.state == "ready" and row.role != "hub" for row in queries.nodes(db))
+            ready = sum(row.state == "ready" and row.role != "hub" for row in nodes.known(db))
             if ready == len(supervisor.children) or now - began > START_S:
                 all_ready_at = now
         elif now - all_ready_at >= seconds or not supervisor.running(only_role="trainer"):
@@ -103,7 +103,7 @@ def _watch(
             head = "starting" if all_ready_at is None else f"{now - all_ready_at:4.0f} s of {seconds}"
             show.show(
                 [node_line(child) for child in supervisor.children]
-                + [f"{head}: {_traffic(queries.messages_by_type(db), queries.components_by_verdict(db))}"]
+                + [f"{head}: {_traffic(totals.messages_by_type(db), totals.components_by_verdict(db))}"]
             )
         time.sleep(0.5)
 

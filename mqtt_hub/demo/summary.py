@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import components, sharing, totals
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.home import Home
 from mqtt_hub.report.wins import HiddenRow, hidden_rows
@@ -55,27 +55,27 @@ class Summary:
 def summarize(home: Home, *, seconds: float, seed: int, sent: list[NodeSent]) -> Summary:
     """Read the archive of a finished demo."""
     db = open_read_only(home.archive_path)
-    components = queries.components(db)
+    submitted = components.submitted(db)
     hidden = hidden_rows(db)
-    archived = queries.archived_by_node(db)
+    archived = totals.archived_by_node(db)
     best = {row.best["component"] for row in hidden}
     summary = Summary(
         seconds=round(seconds, 1),
         seed=seed,
         evaluations=sum(node.evaluations for node in sent),
-        messages_by_type=queries.messages_by_type(db),
-        rejected_messages=queries.rejected(db),
+        messages_by_type=totals.messages_by_type(db),
+        rejected_messages=totals.rejected(db),
         nodes=[_account(node, archived.get(node.name, (0, 0))) for node in sent],
         components=[
             {key: component[key] for key in ("id", "kind", "verdict", "reason", "authors", "target")}
-            for component in components
+            for component in submitted
         ],
         hidden=hidden,
-        collaborations=queries.helped(db),
+        collaborations=sharing.helped(db),
         database=str(home.archive_path),
         sources={
             component["id"]: {"policy": component["source"], "c": component["c_source"]}
-            for component in components
+            for component in submitted
             if component["id"] in best
         },
     )

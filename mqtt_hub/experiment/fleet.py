@@ -14,7 +14,7 @@ from statistics import fmean
 
 import orjson
 
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import components, sharing
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.bundled import add_bundled
 from mqtt_hub.cli.home import create_home
@@ -104,8 +104,8 @@ def _await_trainers(supervisor: Supervisor, seconds_max: float) -> None:
 def _result(home: Home, design: Design, arm: str, seed: int) -> FleetResult:
     db = open_read_only(home.archive_path)
     with closing(db.conn):
-        gaps = [_gap(row, design.baseline) for row in queries.last_accepted(db, design.kind, design.workload)]
-        built_on, answered = queries.adoptions(db)
+        gaps = [_gap(row, design.baseline) for row in components.last_accepted(db, design.kind, design.workload)]
+        built_on, answered = sharing.adoptions(db)
     spent = [
         int((home.nodes / f"AI_Node_{number}" / "evaluations").read_text()) for number in range(1, design.nodes + 1)
     ]

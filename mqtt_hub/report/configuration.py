@@ -22,7 +22,7 @@ import orjson
 from sqlite_utils import Database
 
 from mqtt_hub.accounts import listed
-from mqtt_hub.archive import findings, fleet
+from mqtt_hub.archive.queries import findings, fleet
 from mqtt_hub.config import Config
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import ConfigurationError

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mqtt_hub.archive import queries, sharing
+from mqtt_hub.archive.queries import sharing
 from mqtt_hub.dashboard.wording import natural
 from mqtt_hub.report.cut import KINDS_MAX, ROWS_MAX, clip, cut
 
@@ -30,7 +30,7 @@ PATTERNS_A_KIND_MAX = 8
 
 def help_by_kind(db: Database) -> dict[str, Any]:
     """Return by kind who answered whose requests, and whose work is in whose programs, as lists and as matrices."""
-    answers, adopted = queries.helped(db), sharing.adopted(db)
+    answers, adopted = sharing.helped(db), sharing.adopted(db)
     kinds = sorted({row["kind"] for row in [*answers, *adopted]})
     return {
         "kinds": [

@@ -27,7 +27,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mqtt_hub.archive import browsing, findings, fleet, queries, sharing
+from mqtt_hub.archive.queries import browsing, components, findings, fleet, sharing, totals, trust
 from mqtt_hub.archive.schema import explain, one_moment, open_read_only
 from mqtt_hub.browse.questions import QUESTIONS
 from mqtt_hub.dashboard.wording import natural
@@ -79,18 +79,18 @@ def gather(home: Home, *, now: str, experiment: Path | None = None) -> dict[str,
 
 
 def _found(db: Database) -> dict[str, Any]:
-    by_type = queries.messages_by_type(db)
+    by_type = totals.messages_by_type(db)
     first, last = browsing.span(db)
-    standings = sorted(queries.standings(db), key=lambda row: (-row["credit"], natural(row["name"])))
+    standings = sorted(trust.standings(db), key=lambda row: (-row["credit"], natural(row["name"])))
     return {
         "from": first,
         "to": last,
         "messages": sum(by_type.values()),
         "by_type": by_type,
-        "rejected_messages": queries.rejected(db),
+        "rejected_messages": totals.rejected(db),
         "nodes": dict(Counter(node["role"] for node in fleet.presence(db))),
         "submissions": findings.submissions_by_verdict(db),
-        "components": queries.components_by_verdict(db),
+        "components": totals.components_by_verdict(db),
         "patterns": by_type.get(MessageType.PATTERN_SHARE, 0),
         "programs": by_type.get(MessageType.CODE_SHARE, 0),
         "requests": by_type.get(MessageType.COLLABORATION_REQUEST, 0),
@@ -191,7 +191,7 @@ def _sources(db: Database, rows: Sequence[wins.HiddenRow]) -> list[dict[str, Any
             "component": id_,
             "kind": row.kind,
             "workload": clip(row.workload, NAME_CHARACTERS_MAX),
-            "authors": list(queries.authors(db, id_))[:AUTHORS_MAX],
+            "authors": list(components.authors(db, id_))[:AUTHORS_MAX],
             "source": findings.source_of(db, id_) or "",
         }
         for row, id_ in chosen[:SOURCES_MAX]
@@ -200,7 +200,7 @@ def _sources(db: Database, rows: Sequence[wins.HiddenRow]) -> list[dict[str, Any
 
 def _rejected(db: Database) -> dict[str, Any]:
     verdicts = findings.submissions_by_verdict(db)
-    submissions = queries.submissions(db, *NOT_ACCEPTED, limit=ROWS_MAX)
+    submissions = components.submissions(db, *NOT_ACCEPTED, limit=ROWS_MAX)
     columns = ("id", "component", "kind", "target", "submitter", "verdict", "reason", "submitted_at")
     return {
         "submissions": {

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mqtt_hub.archive import findings
+from mqtt_hub.archive.queries import findings
 
 __all__ = ["HiddenRow", "best_of", "closed", "default_of", "figure", "hidden_rows", "is_ratio", "unit", "verdict"]
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from puppet import DEADLINE_S, KIND, Puppet
 
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import trust
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.cli.home import create_home
 from mqtt_hub.config import Config
@@ -110,7 +110,7 @@ class Stage:
     def standing(self, name: str) -> dict[str, Any]:
         """Return how a node stands, by the archive."""
         with closing(open_read_only(self.home.archive_path)) as db:
-            return next((row for row in queries.standings(db) if row["name"] == name), {})
+            return next((row for row in trust.standings(db) if row["name"] == name), {})
 
     def rejected(self, name: str) -> list[str]:
         """Return why messages of a node were rejected, in order."""

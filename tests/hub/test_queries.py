@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from mqtt_hub.archive import queries
-from mqtt_hub.archive.queries import NodeRow
+from mqtt_hub.archive.queries import components, nodes, sharing, totals, welcome
+from mqtt_hub.archive.queries.nodes import NodeRow
+from mqtt_hub.archive.schema import integrity
 from mqtt_hub.intake import Accepted, Entry
 from mqtt_hub.protocol.bodies import HiddenScore
 from mqtt_hub.protocol.errors import ArchiveError
@@ -47,7 +48,7 @@ def judged(
 
 
 def best(archive: Archive, *kinds: str, limit: int = 9) -> list[tuple[str, str]]:
-    found = queries.best_components(archive.db, kinds or (KIND,), limit=limit)
+    found = welcome.best_components(archive.db, kinds or (KIND,), limit=limit)
     return [(component.workload, component.source) for component in found]
 
 
@@ -71,7 +72,7 @@ def test_each_workload_and_kind_has_its_own_and_what_was_submitted_last_comes_fi
     assert best(archive, CPU) == [("nginx", "source 3")]
     assert best(archive, KIND, CPU)[0] == ("nginx", "source 3")
     assert best(archive, "io_scheduling") == []
-    assert queries.best_components(archive.db, (), limit=9) == ()
+    assert welcome.best_components(archive.db, (), limit=9) == ()
 
 
 def test_values_at_different_capacities_are_not_compared(archive: Archive) -> None:
@@ -88,14 +89,14 @@ def test_what_one_validator_says_beside_the_quorum_counts_nowhere(pair: Archive)
     pair.commit(judged(1, score("sqlite", 0.0), by="V3", says=9))
     assert best(pair) == [("sqlite", "source 2")]
     assert pair.rows("SELECT value FROM leaderboard") == [(390.0,), (400.0,)]
-    assert min(row["value"] for row in queries.hidden_results(pair.db)) == 390.0
+    assert min(row["value"] for row in components.hidden_results(pair.db)) == 390.0
 
 
 def test_patterns_come_by_gain_each_expression_once_with_its_best_evidence(archive: Archive) -> None:
     for seq, (expression, gain, uses) in enumerate([("a", 0.1, 1), ("b", 0.3, 2), ("a", 0.5, 3), ("c", 0.2, 4)], 1):
         archive.commit(accepted(MessageType.PATTERN_SHARE, seq=seq, expression=expression, gain=gain, uses=uses))
     archive.commit(accepted(MessageType.PATTERN_SHARE, seq=9, kind=CPU, gain=9.0))
-    found = queries.best_patterns(archive.db, (KIND,), limit=2)
+    found = welcome.best_patterns(archive.db, (KIND,), limit=2)
     assert [(pattern.expression, pattern.gain, pattern.uses) for pattern in found] == [("a", 0.5, 3), ("b", 0.3, 2)]
 
 
@@ -103,9 +104,9 @@ def test_a_validator_is_told_the_oldest_pending_submissions_that_it_has_not_judg
     pair.commit(submitted(1, "AI_Node_2"), submitted(2), submitted(3), submitted(4, kind=CPU), submitted(5))
     pair.commit(judged(2, by="V1"), judged(3, by="V1"), judged(3, by="V2"))
     for validator, numbers in {"V1": [1, 5], "V2": [1, 2, 5], "V3": [1, 2, 5]}.items():
-        pending = queries.pending_components(pair.db, validator, (KIND,), limit=4)
+        pending = welcome.pending_components(pair.db, validator, (KIND,), limit=4)
         assert [item.submission.component for item in pending] == [digest(number) for number in numbers]
-    first = queries.pending_components(pair.db, "V1", (KIND,), limit=1)[0]
+    first = welcome.pending_components(pair.db, "V1", (KIND,), limit=1)[0]
     assert (first.submitter, first.submission.source) == ("AI_Node_2", "source 1")
 
 
@@ -116,30 +117,30 @@ def test_a_node_is_told_the_newest_verdicts_on_its_own_submissions_without_hidde
     others = submitted(5, "AI_Node_2", seq=1)
     pair.commit(*(result_on(others, by, at=NOW, seq=5, digest=digest(1), verdict="accepted") for by in ("V1", "V2")))
     pair.commit(judged(3, says=1), judged(3, by="V2", says=2))
-    told = queries.verdicts_on(pair.db, "AI_Node_1", limit=8)
+    told = welcome.verdicts_on(pair.db, "AI_Node_1", limit=8)
     assert [(verdict.component, verdict.verdict) for verdict in told] == [
         (digest(3), "disputed"), (digest(2), "accepted"), (digest(1), "accepted"),
     ]  # fmt: skip
     assert {verdict.submitter for verdict in told} == {"AI_Node_1"}
     assert [verdict.reason for verdict in told][:1] == ["validators differ"]
     assert (told[1].agreeing, told[1].dissenting) == (2, 0)
-    assert queries.verdicts_on(pair.db, "AI_Node_1", limit=1) == told[:1]
-    assert [verdict.component for verdict in queries.verdicts_on(pair.db, "AI_Node_2", limit=8)] == [digest(5)]
-    assert queries.verdicts_on(pair.db, "V1", limit=8) == ()
+    assert welcome.verdicts_on(pair.db, "AI_Node_1", limit=1) == told[:1]
+    assert [verdict.component for verdict in welcome.verdicts_on(pair.db, "AI_Node_2", limit=8)] == [digest(5)]
+    assert welcome.verdicts_on(pair.db, "V1", limit=8) == ()
 
 
 def test_components_come_with_verdict_and_authors_in_the_order_of_submission(archive: Archive) -> None:
     archive.commit(submitted(2, authors=("AI_Node_2", "AI_Node_1")), submitted(1), judged(1))
-    found = queries.components(archive.db)
+    found = components.submitted(archive.db)
     assert [(row["id"], row["verdict"], row["authors"]) for row in found] == [
         (digest(2), "pending", ["AI_Node_1", "AI_Node_2"]),
         (digest(1), "accepted", ["AI_Node_1"]),
     ]
-    assert queries.components_by_verdict(archive.db) == {"pending": 1, "accepted": 1}
+    assert totals.components_by_verdict(archive.db) == {"pending": 1, "accepted": 1}
 
 
 def test_counts_are_of_what_is_there(archive: Archive) -> None:
-    assert queries.active_collaborations(archive.db) == 0
+    assert totals.active_collaborations(archive.db) == 0
     archive.commit(
         accepted(MessageType.PATTERN_SHARE, seq=1),
         accepted(MessageType.CODE_SHARE, seq=2),
@@ -149,15 +150,15 @@ def test_counts_are_of_what_is_there(archive: Archive) -> None:
         rejected("AI_Node_1", b"x", session=3, seq=4),
         rejected("AI_Node_1", b"x"),
     )
-    assert queries.active_collaborations(archive.db) == 1
-    assert queries.messages_by_type(archive.db)["LOG"] == 2
-    assert queries.rejected(archive.db) == 2
-    assert queries.archived_by_node(archive.db) == {"AI_Node_1": (3, 1)}
+    assert totals.active_collaborations(archive.db) == 1
+    assert totals.messages_by_type(archive.db)["LOG"] == 2
+    assert totals.rejected(archive.db) == 2
+    assert totals.archived_by_node(archive.db) == {"AI_Node_1": (3, 1)}
 
 
 def test_nodes_are_as_last_seen(archive: Archive) -> None:
     archive.commit(hello("AI_Node_1", session=4, instance="one"), accepted(MessageType.LOG, "AI_Node_2"))
-    assert queries.nodes(archive.db) == [
+    assert nodes.known(archive.db) == [
         NodeRow("AI_Node_1", "trainer", "memory_management", "", 4, "one"),
         NodeRow("AI_Node_2", "unknown", "", "", 0, ""),
     ]
@@ -170,22 +171,22 @@ def test_a_restart_learns_of_every_session_that_has_a_message_with_and_without_a
     archive.commit(rejected("a", b"x", session=1, seq=6), rejected("b", b"x", session=5, seq=1), rejected("b", b"x"))
     archive.writer.advance({("a", 1): 2})
     asked = [("a", 1), ("a", 2), ("b", 5), ("b", 6), ("nobody", 1)]
-    assert queries.session_progress(archive.db, asked) == [
+    assert nodes.session_progress(archive.db, asked) == [
         ("a", 1, 2, {4, 6}),
         ("a", 2, 0, set()),
         ("b", 5, 0, {1}),
         ("b", 6, 0, set()),
         ("nobody", 1, 0, set()),
     ]
-    assert queries.newest_sessions(archive.db, ["a", "nobody"], limit=16) == {"a": [2, 1], "nobody": []}
-    assert queries.newest_sessions(archive.db, ["a"], limit=1) == {"a": [2]}
+    assert nodes.newest_sessions(archive.db, ["a", "nobody"], limit=16) == {"a": [2, 1], "nobody": []}
+    assert nodes.newest_sessions(archive.db, ["a"], limit=1) == {"a": [2]}
 
 
 def test_what_is_kept_of_the_rejected_and_what_was_beyond_is_told_by_node(archive: Archive) -> None:
     archive.commit(rejected("a", b"12345", session=1, seq=6), rejected("a", b"x"), rejected("b", b""))
     archive.writer.note_rejected_beyond({"b": 7, "c": 1})
-    assert sorted(queries.rejected_kept(archive.db)) == [("a", 2, 6), ("b", 1, 0)]
-    assert queries.rejected_beyond(archive.db) == {"b": 7, "c": 1}
+    assert sorted(nodes.rejected_kept(archive.db)) == [("a", 2, 6), ("b", 1, 0)]
+    assert nodes.rejected_beyond(archive.db) == {"b": 7, "c": 1}
 
 
 def test_sessions_of_a_batch_that_failed_are_known_when_it_succeeds(archive: Archive) -> None:
@@ -195,12 +196,12 @@ def test_sessions_of_a_batch_that_failed_are_known_when_it_succeeds(archive: Arc
         archive.commit(*batch)
     archive.db.execute("DROP TRIGGER no")
     archive.commit(*batch)
-    assert queries.session_progress(archive.db, [("a", 1)]) == [("a", 1, 0, {1})]
+    assert nodes.session_progress(archive.db, [("a", 1)]) == [("a", 1, 0, {1})]
 
 
 def test_the_file_vouches_for_itself(archive: Archive) -> None:
     archive.commit(submitted(1))
-    assert queries.integrity(archive.db.conn) == "ok"
+    assert integrity(archive.db.conn) == "ok"
 
 
 # views
@@ -240,7 +241,7 @@ def test_who_helped_whom_sums_answers_evaluations_and_programs(archive: Archive)
         answer("AI_Node_2", 2, "completed", ""),
         answer("AI_Node_3", 1, "declined", ""),
     )
-    assert queries.helped(archive.db) == [
+    assert sharing.helped(archive.db) == [
         {
             "helper": "AI_Node_2", "requester": "AI_Node_1", "kind": KIND, "status": "completed", "answers": 2,
             "evaluations": 40, "components": 1,

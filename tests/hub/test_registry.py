@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt_hub.archive.queries import NodeRow
+from mqtt_hub.archive.queries.nodes import NodeRow
 from mqtt_hub.protocol.bodies import Hello, Peer, Status
 from mqtt_hub.protocol.table import MessageType
 from mqtt_hub.registry import SESSION_AHEAD_MAX, Registry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mqtt_hub.archive import sharing
+from mqtt_hub.archive.queries import sharing
 from mqtt_hub.intake import Accepted
 from mqtt_hub.protocol.table import MessageType
 from tests.dashboard.story import score, submission, verdict

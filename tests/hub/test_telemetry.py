@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mqtt_hub.archive import backfill, queries
+from mqtt_hub.archive import backfill
+from mqtt_hub.archive.queries import totals
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.intake import Entry
 from mqtt_hub.protocol.errors import ArchiveError
@@ -31,7 +32,7 @@ def test_totals_and_traffic_are_what_the_messages_count_to(archive: Archive) -> 
     assert len(counted) > 8
     assert archive.rows("SELECT * FROM totals ORDER BY type") == counted
     assert archive.rows("SELECT type, sum(messages) FROM traffic GROUP BY type") == counted
-    assert queries.messages_by_type(archive.db) == dict(counted)
+    assert totals.messages_by_type(archive.db) == dict(counted)
     by_slot = "SELECT substr(received_at, 1, 18) || '0', type, count(*) FROM messages GROUP BY 1, 2"
     assert archive.rows("SELECT at, type, messages FROM traffic ORDER BY at, type") == archive.rows(by_slot)
 
@@ -58,7 +59,7 @@ def test_refused_messages_and_batches_that_failed_are_not_counted(archive: Archi
     archive.db.execute("CREATE TRIGGER full BEFORE INSERT ON code BEGIN SELECT raise(ABORT, 'disk is full'); END")
     with pytest.raises(ArchiveError):
         archive.commit(accepted(MessageType.LOG), accepted(MessageType.CODE_SHARE))
-    assert queries.messages_by_type(archive.db) == {"LOG": 1}
+    assert totals.messages_by_type(archive.db) == {"LOG": 1}
 
 
 def test_one_activity_is_one_span_until_another_is_told_or_nothing_for_ten_seconds(archive: Archive) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mqtt_hub.accounts import OperatorDecision
-from mqtt_hub.archive import queries
+from mqtt_hub.archive.queries import components, totals, trust, welcome
 from mqtt_hub.intake import Accepted, Entry
 from mqtt_hub.protocol.bodies import HiddenScore
 from mqtt_hub.protocol.errors import ArchiveError
@@ -47,7 +47,7 @@ def refuted(submission: Accepted, by: str = "V1") -> Accepted:
 
 
 def standing(archive: Archive, name: str) -> dict[str, Any]:
-    return next(row for row in queries.standings(archive.db) if row["name"] == name)
+    return next(row for row in trust.standings(archive.db) if row["name"] == name)
 
 
 def verdict(archive: Archive, submission: Accepted) -> str:
@@ -68,7 +68,7 @@ def test_false_claims_for_anothers_source_spoil_nothing_but_the_claim(archive: A
     row = archive.one("components")
     assert (row["verdict"], row["target"], row["reason"]) == ("accepted", "sqlite", "every test passed")
     assert archive.one("nodes", id=row["node"])["name"] == A
-    assert queries.authors(archive.db, digest(1)) == (A,)
+    assert components.authors(archive.db, digest(1)) == (A,)
     assert archive.rows("SELECT submitted_by, value FROM leaderboard") == [(A, 350.0)]
     assert (verdict(archive, spoiled), verdict(archive, honest)) == ("not_reproduced", "accepted")
     assert standing(archive, MALLORY)["offences"] == 1
@@ -95,8 +95,8 @@ def test_validators_that_differ_make_a_dispute_that_is_told_and_a_majority_ends_
     assert pair.commit(submission, result(submission, 350.0)).verdicts == []
     (told,) = pair.commit(result(submission, 360.0, by="V2")).verdicts
     assert (told.verdict, told.agreeing, told.dissenting) == ("disputed", 1, 1)
-    assert [row["verdict"] for row in queries.submissions(pair.db, "disputed")] == ["disputed"]
-    assert queries.components_by_verdict(pair.db) == {"disputed": 1}
+    assert [row["verdict"] for row in components.submissions(pair.db, "disputed")] == ["disputed"]
+    assert totals.components_by_verdict(pair.db) == {"disputed": 1}
     assert pair.rows("SELECT count(*) FROM leaderboard") == [(0,)]
     (told,) = pair.commit(result(submission, 360.0, by="V3")).verdicts
     assert (told.verdict, told.agreeing, told.dissenting, told.submitter) == ("accepted", 2, 1, A)
@@ -112,7 +112,7 @@ def test_a_verdict_stands_and_whoever_contradicts_it_later_is_counted_as_dissent
         assert archive.commit(result(submission, verdict="rejected", by=validator)).verdicts == []
     row = archive.one("submissions")
     assert (row["verdict"], row["agreeing"], row["dissenting"]) == ("accepted", 1, 3)
-    assert not queries.offences(archive.db), "one against another is no majority: nobody can say who is wrong"
+    assert not trust.offences(archive.db), "one against another is no majority: nobody can say who is wrong"
 
 
 def test_what_everybody_is_told_names_no_figure_of_a_hidden_workload(archive: Archive) -> None:
@@ -143,7 +143,7 @@ def test_an_operator_reopens_a_submission_once_and_validators_are_asked_again(ar
     decision = OperatorDecision("d1", NOW, "reopen", name, "an old validator")
     archive.writer.carry_out([decision, replace(decision, id="d2", subject="0" * 64)])
     assert (verdict(archive, submission), archive.one("components")["verdict"]) == ("pending", "pending")
-    (waiting,) = queries.pending_components(archive.db, "V1", ("page_replacement",), limit=4)
+    (waiting,) = welcome.pending_components(archive.db, "V1", ("page_replacement",), limit=4)
     assert waiting.round == 1
     archive.commit(result(submission, verdict="rejected"))
     assert verdict(archive, submission) == "rejected"
@@ -154,7 +154,7 @@ def test_an_operator_reopens_a_submission_once_and_validators_are_asked_again(ar
 
 def test_nobody_who_floods_makes_others_wait_for_more_than_one_of_its_own(archive: Archive) -> None:
     archive.commit(*(submitted(number, MALLORY) for number in range(20)), submitted(50, A), submitted(51, A))
-    waiting = queries.pending_components(archive.db, "V1", ("page_replacement",), limit=4)
+    waiting = welcome.pending_components(archive.db, "V1", ("page_replacement",), limit=4)
     assert [item.submitter for item in waiting] == [MALLORY, A, MALLORY, A]
 
 
@@ -194,7 +194,7 @@ def test_a_rejection_that_no_test_at_home_would_have_shown_costs_nothing_and_ano
     archive.commit(useless, result(useless, verdict="rejected", faulty=False, told="useful: no"))
     assert standing(archive, A)["offences"] == 0
     archive.commit(broken, result(broken, verdict="rejected", faulty=True, told="static: line 1"))
-    assert [(row["deed"], row["cause"]) for row in queries.offences(archive.db, A)] == [("faulty", "static: line 1")]
+    assert [(row["deed"], row["cause"]) for row in trust.offences(archive.db, A)] == [("faulty", "static: line 1")]
 
 
 def quarantines(archive: Archive, *batch: Entry) -> Iterator[dict[str, str]]:
@@ -210,11 +210,11 @@ def test_repeated_false_claims_end_in_quarantine_which_is_news_once_and_survives
     reason = f"{STRIKES_MAX} offences in a row, the last: false_claim: reproduction: claimed 1, counted 4"
     assert news[STRIKES_MAX - 1] == {MALLORY: reason}
     again = Archive(archive.path)
-    assert queries.quarantined(again.db) == {MALLORY: reason}
-    assert queries.welcome(again.db, MALLORY).endswith(f"quarantined: {reason}")
-    assert queries.welcome(again.db, A) == "welcome"
+    assert trust.quarantined(again.db) == {MALLORY: reason}
+    assert welcome.reason(again.db, MALLORY).endswith(f"quarantined: {reason}")
+    assert welcome.reason(again.db, A) == "welcome"
     assert again.writer.carry_out([OperatorDecision("d", NOW, "release", MALLORY, "")]).quarantined == {MALLORY: ""}
-    assert queries.quarantined(again.db) == {}
+    assert trust.quarantined(again.db) == {}
     again.db.close()
 
 
@@ -222,7 +222,7 @@ def test_forged_messages_count_each_and_other_rejected_ones_by_the_thousand(arch
     archive.commit(*(rejected(A, b"x") for _ in range(NOISE_A_STRIKE - 1)))
     assert standing(archive, A)["offences"] == 0
     archive.commit(rejected(A, b"x"), replace(rejected(MALLORY, b"x"), forged=True))
-    assert [row["deed"] for row in queries.offences(archive.db)] == ["noise", "forgery"]
+    assert [row["deed"] for row in trust.offences(archive.db)] == ["noise", "forgery"]
 
 
 def test_under_quarantine_a_flood_adds_rejected_messages_and_no_events(archive: Archive) -> None:

@@ -2,7 +2,7 @@
 
 ::
 
-    collaboration_answers ─▶ queries.helped     asked, and answered
+    collaboration_answers ─▶ helped             asked, and answered
     imports ───────────────▶ adopted            unasked: a program came with another's work in it
     lineage, discoveries ──▶ programs_used      the programs that others built on
     submissions, authors ──▶ authorship         what was accepted of one author, and of several
@@ -18,7 +18,17 @@ from typing import Any
 import orjson
 from sqlite_utils import Database
 
-__all__ = ["adopted", "ancestry", "authorship", "patterns_measured", "programs_shared", "programs_used", "records"]
+__all__ = [
+    "adopted",
+    "adoptions",
+    "ancestry",
+    "authorship",
+    "helped",
+    "patterns_measured",
+    "programs_shared",
+    "programs_used",
+    "records",
+]
 
 GENERATIONS_MAX = 32
 
@@ -30,6 +40,11 @@ _CREDITS = (
 )
 
 
+def helped(db: Database) -> list[dict[str, Any]]:
+    """Return who answered whose requests, how often and at what cost in evaluations."""
+    return list(db.query("SELECT * FROM who_helped_whom"))
+
+
 def adopted(db: Database) -> list[dict[str, Any]]:
     """Return whose work was built on by whom: giver, taker, kind, programs with it in them, workloads they are for."""
     return list(
@@ -39,6 +54,13 @@ def adopted(db: Database) -> list[dict[str, Any]]:
             " GROUP BY 1, 2, 3 ORDER BY programs DESC, giver, taker, i.kind"
         )
     )
+
+
+def adoptions(db: Database) -> tuple[int, int]:
+    """Return how many findings were shared with another's work in them, and how many requests were completed."""
+    built_on = db.execute("SELECT count(DISTINCT message) FROM imports").fetchone()[0]
+    answered = db.execute("SELECT count(*) FROM collaborations WHERE state = 'completed'").fetchone()[0]
+    return int(built_on), int(answered)
 
 
 def programs_shared(db: Database) -> list[dict[str, Any]]:

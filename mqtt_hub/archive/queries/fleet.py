@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from mqtt_hub.archive.queries.marks import marks
+
 __all__ = [
     "collaboration",
     "collaborations",
@@ -192,7 +194,7 @@ _COLLABORATION = (
 
 def collaborations(db: Database, *, states: tuple[str, ...] = (), limit: int) -> list[dict[str, Any]]:
     """Return the newest collaborations, of these states where some are named."""
-    condition = f" WHERE c.state IN ({', '.join('?' * len(states))})" if states else ""
+    condition = f" WHERE c.state IN ({marks(states)})" if states else ""
     return list(db.query(f"{_COLLABORATION}{condition} ORDER BY c.rowid DESC LIMIT ?", (*states, limit)))
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from mqtt_hub.archive.queries.marks import marks
+
 __all__ = [
     "Found",
     "find_messages",
@@ -81,13 +83,13 @@ def find_messages(
     conditions, values = ["m.id > ? AND m.id <= ?"], [floor, top]
     more: list[Any] = []
     if types:
-        conditions.append(f"+m.type IN ({_marks(types)})")
+        conditions.append(f"+m.type IN ({marks(types)})")
         more += types
     if sender:
         conditions.append("+m.node = (SELECT id FROM nodes WHERE name = ?)")
         more.append(sender)
     if scope:
-        conditions.append(f"m.scope IN ({_marks(scope)})")
+        conditions.append(f"m.scope IN ({marks(scope)})")
         more += scope
     if text:
         conditions.append(r"m.payload LIKE ? ESCAPE '\'")
@@ -154,10 +156,6 @@ def traffic_since(db: Database, after: int, upto: int) -> list[dict[str, Any]]:
             (after, upto, GROUPS_MAX),
         )
     )
-
-
-def _marks(values: tuple[str, ...]) -> str:
-    return ", ".join("?" * len(values))
 
 
 def _literally(text: str) -> str:
