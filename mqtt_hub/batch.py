@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from mqtt_hub.archive.writer import Grant
+from mqtt_hub.archive.storing import Grant
 from mqtt_hub.broker import Delivery
 from mqtt_hub.intake import Accepted, Entry, Rejected, reject, take
 from mqtt_hub.ledger import Claim, Ledger

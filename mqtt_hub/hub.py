@@ -24,10 +24,11 @@ from functools import partial
 from typing import Any
 
 from mqtt_hub.accounts import AccountBook, Accounts, OperatorDecision
+from mqtt_hub.archive.judge import Quorum
 from mqtt_hub.archive.queries import nodes, trust
 from mqtt_hub.archive.schema import open_archive
 from mqtt_hub.archive.thread import ArchiveThread, GivenUpError
-from mqtt_hub.archive.writer import ArchiveWriter, News, Quorum
+from mqtt_hub.archive.writer import ArchiveWriter, News
 from mqtt_hub.batch import Arrival, Greeting, Sorter, Work
 from mqtt_hub.broker import Delivery
 from mqtt_hub.config import Config

@@ -13,7 +13,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from mqtt_hub.archive.queries import totals, trust
-from mqtt_hub.archive.writer import Grant
+from mqtt_hub.archive.storing import Grant
 from mqtt_hub.intake import Entry, Rejected
 from mqtt_hub.protocol.table import MessageType
 from mqtt_hub.registry import Registry

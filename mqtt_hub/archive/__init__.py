@@ -2,7 +2,7 @@
 
 ::
 
-    migrations ──▶ schema (opened, or why not) ──▶ thread ──▶ writer ──▶ projections, telemetry, judge, standing
-                                                                │
-               queries/: every question, read-only beside it ◀──┘     verify, backup, prune, digest: the whole file
+    migrations ──▶ schema (opened, or why not) ──▶ thread ──▶ writer ──▶ storing ──▶ projections, telemetry
+                                                                │              └──▶ judge ──▶ standing
+               queries/: every question, read-only beside it ◀──┘     verify/, backup, prune, digest: the whole file
 """

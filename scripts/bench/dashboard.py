@@ -32,7 +32,8 @@ sys.path.insert(0, str(ROOT))
 from mqtt_hub.archive import telemetry, writer
 from mqtt_hub.archive.judge import Quorum
 from mqtt_hub.archive.schema import open_archive
-from mqtt_hub.archive.writer import ArchiveWriter, Grant
+from mqtt_hub.archive.storing import Grant
+from mqtt_hub.archive.writer import ArchiveWriter
 from mqtt_hub.cli.home import create_home
 from mqtt_hub.config import Config
 from mqtt_hub.home import Home

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlite_utils import Database
 
 from mqtt_hub.archive.schema import open_read_only
-from mqtt_hub.archive.writer import Grant
+from mqtt_hub.archive.storing import Grant
 from mqtt_hub.dashboard.api import ROUTES, describe
 from mqtt_hub.dashboard.hub_watch import Seen
 from mqtt_hub.dashboard.views import Look

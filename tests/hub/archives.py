@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from mqtt_hub.archive.judge import Quorum
 from mqtt_hub.archive.schema import open_archive
-from mqtt_hub.archive.writer import ArchiveWriter, Grant, News, Quorum
+from mqtt_hub.archive.storing import Grant
+from mqtt_hub.archive.writer import ArchiveWriter, News
 from mqtt_hub.intake import Entry
 
 __all__ = ["Archive"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mqtt_hub.archive.writer import Grant
+from mqtt_hub.archive.storing import Grant
 from mqtt_hub.intake import Accepted, Rejected, take
 from mqtt_hub.protocol.codec import encode
 from mqtt_hub.protocol.submission import submission_id

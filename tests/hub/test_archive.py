@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mqtt_hub.archive.projections import BEST_PATTERNS_MAX
-from mqtt_hub.archive.writer import REJECTED_BYTES_MAX
+from mqtt_hub.archive.storing import REJECTED_BYTES_MAX
 from mqtt_hub.intake import Entry
 from mqtt_hub.protocol.bodies import HiddenScore
 from mqtt_hub.protocol.errors import ArchiveError, ProtocolError

@@ -11,10 +11,11 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from mqtt_hub.archive import schema
+from mqtt_hub.archive.judge import Quorum
 from mqtt_hub.archive.migrations.knowledge import m0002_knowledge, m0003_views
 from mqtt_hub.archive.migrations.messages import m0001_messages
 from mqtt_hub.archive.schema import MIGRATIONS, READER_CACHE_KIB, open_archive, open_read_only
-from mqtt_hub.archive.writer import ArchiveWriter, Quorum
+from mqtt_hub.archive.writer import ArchiveWriter
 from mqtt_hub.protocol.errors import ArchiveError
 from mqtt_hub.protocol.submission import submission_id
 from mqtt_hub.protocol.table import MessageType

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mqtt_hub.archive.writer import Grant
+from mqtt_hub.archive.storing import Grant
 from mqtt_hub.home import Home
 from mqtt_hub.intake import Entry
 from mqtt_hub.report.facts import gather

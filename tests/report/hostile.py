@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mqtt_hub.archive.writer import Grant
+from mqtt_hub.archive.storing import Grant
 from mqtt_hub.intake import Entry
 from mqtt_hub.protocol.bodies import Capabilities
 from mqtt_hub.protocol.table import MessageType
