@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import orjson
 
-from mqtt_hub.archive.queries import nodes, totals
+from mqtt_hub.archive.queries import fleet, totals
 from mqtt_hub.archive.schema import open_read_only
 from mqtt_hub.bundled import add_bundled, kernel_trainer, specializations
 from mqtt_hub.cli.home import create_home
@@ -93,7 +93,7 @@ def _watch(
             raise MqttHubError(f"the hub ended with code {hub.returncode}", hint=f"see {home.path / 'hub.log'}")
         now = time.monotonic()
         if all_ready_at is None:
-            ready = sum(row.state == "ready" and row.role != "hub" for row in nodes.known(db))
+            ready = sum(row["state"] == "ready" for row in fleet.presence(db))
             if ready == len(supervisor.children) or now - began > START_S:
                 all_ready_at = now
         elif now - all_ready_at >= seconds or not supervisor.running(only_role="trainer"):

@@ -27,6 +27,7 @@ from mqtt_hub.cli.home import create_home
 from mqtt_hub.config import Config
 from mqtt_hub.external.settings import BrokerSettings
 from mqtt_hub.home import Home
+from mqtt_hub.rehearsal import free_port
 from mqtt_hub.spawn import NodePlan, enlist
 from mqtt_hub.workload_store import WorkloadStore
 from trainers.outbox import summary
@@ -49,12 +50,6 @@ def until(condition: Callable[[], object], what: str, *, seconds: float = DEADLI
         if time.monotonic() > end:
             raise SystemExit(f"Error: waited {seconds:g} s in vain: {what}")
         time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def _listens(port: int) -> bool:
@@ -139,7 +134,7 @@ class Fleet:
         self.home = Home(path)
         self.broker: Part | None = None
         if mosquitto is not None:
-            port = _free_port()
+            port = free_port()
             config = replace(config, broker=BrokerSettings(url=f"mqtt://hub@127.0.0.1:{port}"))
         create_home(self.home, config)
         self._add_workloads()

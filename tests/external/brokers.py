@@ -17,19 +17,13 @@ from typing import Self
 
 from mqtt_hub.accounts import AccountRecord, Accounts
 from mqtt_hub.home import Home
+from mqtt_hub.rehearsal import free_port
 from mqtt_hub.rules import write_rules
 from tests.real_parts import need
 
-__all__ = ["Broker", "account_records", "free_port", "use_broker"]
+__all__ = ["Broker", "account_records", "use_broker"]
 
 START_S = 30.0
-
-
-def free_port() -> int:
-    """Return a port that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def use_broker(home: Home, url: str, *lines: str) -> None:

@@ -14,8 +14,9 @@ from mqtt_hub.broker.packets import Publish
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.codec import encode
 from mqtt_hub.protocol.table import MessageType
+from mqtt_hub.rehearsal import free_port
 from tests.broker.harness import connected
-from tests.external.brokers import Broker, free_port, use_broker
+from tests.external.brokers import Broker, use_broker
 from tests.hub.harness import NOW, RawClient, RunningHub, hub_on, make_home, rows, until
 from tests.node.talk import Talker
 from tests.protocol.examples import KIND, message

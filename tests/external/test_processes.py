@@ -22,8 +22,9 @@ import pytest
 from mqtt_hub.certificates import Authority
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.table import MessageType
+from mqtt_hub.rehearsal import free_port
 from mqtt_hub.spawn import NodePlan
-from tests.external.brokers import Broker, free_port, use_broker
+from tests.external.brokers import Broker, use_broker
 from tests.hub.harness import RawClient
 from tests.node.fleet import ROOT, SPECIALIZATION, Hub, RunningNode, make_home, rows, until
 from tests.node.test_node_and_hub import assert_all_is_archived_once, verdicts

@@ -13,7 +13,8 @@ from mqtt_hub.home import Home
 from mqtt_hub.protocol.bodies import PatternShare, Status
 from mqtt_hub.protocol.codec import Message
 from mqtt_hub.protocol.table import HUB, MessageType
-from tests.external.brokers import Broker, free_port, use_broker
+from mqtt_hub.rehearsal import free_port
+from tests.external.brokers import Broker, use_broker
 from tests.hub.harness import NOW, RawClient, RunningHub, hub_on, make_home
 from tests.node.talk import Talker
 

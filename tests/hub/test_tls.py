@@ -25,6 +25,7 @@ from mqtt_hub.cli import main
 from mqtt_hub.config import Config
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import BrokerUnavailableError, ConfigurationError
+from mqtt_hub.rehearsal import free_port
 from tests.broker.harness import DEADLINE_S, OPEN, Client, serving
 from tests.hub.processes import Hub, made_home
 
@@ -39,12 +40,6 @@ def with_settings(home: Home, **settings: str) -> None:
     lines = home.config_path.read_text().splitlines()
     kept = [line for line in lines if line.partition(" =")[0] not in settings]
     home.config_path.write_text("\n".join([f"{name} = {value}" for name, value in settings.items()] + kept))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @pytest.fixture

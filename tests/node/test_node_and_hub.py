@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.errors import AccessDeniedError
+from mqtt_hub.rehearsal import free_port
 from mqtt_hub.spawn import NodePlan
 from tests.node.fleet import SPECIALIZATION, Hub, RunningNode, give_token, make_home, revoke, rows, until
 from trainers.outbox import Outbox, summary
@@ -63,12 +63,6 @@ def state(home: Home, name: str) -> str:
 
 def verdicts(home: Home) -> dict[str, int]:
     return dict(rows(home, "SELECT verdict, count(*) FROM components GROUP BY verdict"))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def test_all_that_a_trainer_and_a_validator_send_is_archived_and_judged(home: Home, hub: Hub) -> None:
