@@ -12,7 +12,6 @@ import asyncio
 import sqlite3
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,16 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from common import ROOT, Report, arguments, compile_load, cpu_s, load, scratch, versions
+from common import Report, arguments, compile_load, cpu_s, load, scratch, versions
 from fleet import KIND, NOW, greet, pattern
 
 from mqtt_hub.accounts import Accounts
 from mqtt_hub.broker.packets import Connack, Connect, Puback, Publish, Suback, Subscribe
 from mqtt_hub.broker.parser import Parser
+from mqtt_hub.cli.home import create_home
+from mqtt_hub.config import Config
 from mqtt_hub.home import Home
 from mqtt_hub.protocol.bodies import Hello
 from mqtt_hub.protocol.codec import ENVELOPE_BYTES_MAX, Message, encode
 from mqtt_hub.protocol.table import MessageType
+from mqtt_hub.rehearsal import running_hub
 
 GOOD = "bench_0"
 GOOD_RATE = 50
@@ -50,38 +52,28 @@ def template(name: str, session: int, *, padding_bytes: int = 0) -> dict[str, st
 class Hub:
     """A hub in a process of its own; `kill` and `start` it again on its port."""
 
-    def __init__(self, directory: Path, names: list[str]) -> None:
-        self.home, self.port = Home(directory), 0
-        words = [sys.executable, "-m", "mqtt_hub", "init", "--home", str(directory), "--port", "0"]
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+    def __init__(self, stack: ExitStack, directory: Path, names: list[str]) -> None:
+        self.home, self.port, self._stack = Home(directory), 0, stack
+        create_home(self.home, Config(port=0, dashboard=False))
         book = Accounts(self.home.accounts_path)
         self.tokens = {name: book.add(name, "trainer", "bench", NOW) for name in names}
         book.close()
-        self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
         """Start it and wait until it listens."""
         self.home.port_path.unlink(missing_ok=True)
-        words = [sys.executable, "-m", "mqtt_hub", "serve", "--no-dashboard", "--home", str(self.home.path)]
-        words += ["--port", str(self.port)]
-        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-        end = time.monotonic() + 30
-        while not self.home.port_path.exists():
-            if time.monotonic() > end or self.process.poll() is not None:
-                raise SystemExit("Error: the hub does not start")
-            time.sleep(0.02)
+        self.process = self._stack.enter_context(running_hub(self.home, "--port", str(self.port)))
         self.port = self.home.running_port()
 
     def kill(self) -> None:
         """End it as the power does."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        self.process.kill()
+        self.process.wait()
 
     def cpu_s(self) -> float:
         """Return the CPU seconds that this start of the hub has used."""
-        return 0.0 if self.process is None else cpu_s(self.process.pid)
+        return cpu_s(self.process.pid)
 
     def count(self, sql: str) -> int:
         """Ask the archive for one number."""
@@ -258,8 +250,7 @@ def main() -> None:
     with ExitStack() as stack:
         directory = stack.enter_context(scratch())
         generator = compile_load(directory)
-        hub = Hub(directory / "home", [GOOD, *(f"bad_{number}" for number in range(10)), *returning])
-        stack.callback(hub.kill)
+        hub = Hub(stack, directory / "home", [GOOD, *(f"bad_{number}" for number in range(10)), *returning])
         good = Good(generator, hub)
         quiet, flooded = [], []
         for _ in range(pairs):
