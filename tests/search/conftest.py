@@ -50,7 +50,7 @@ def answers() -> Callable[[Component], Fitness | None]:
     def evaluate(component: Component) -> Fitness | None:
         on_hit = interpret(component)["on_hit"]
         marks = (0, 1, 3, 7, 12, 40)
-        given = [on_hit([mark if slot == 18 else 1 for slot in range(23)]) for mark in marks]
+        given = [on_hit([mark if slot == 18 else 1 for slot in range(29)]) for mark in marks]
         wrong = [abs(value - (2 << 16 | min(mark + 2, 9))) for value, mark in zip(given, marks, strict=True)]
         return Fitness(sum(1 / (1 + error) for error in wrong) / len(marks), hash(tuple(given)))
 

@@ -108,7 +108,7 @@ def test_the_population_never_exceeds_its_bound_and_keeps_the_best(
 
 def test_search_climbs_a_pure_objective(classics: Mapping[str, Component], answers: Evaluate) -> None:
     here = island([classics["lru"]], answers)
-    here.run(400)
+    here.run(600)
     assert here.best is not None
     assert here.seeds[0].score < 0.01
     assert here.best.score > 0.69

@@ -24,7 +24,7 @@ typedef long long s64;
 #define FEATURES ((s64 *)4096)
 enum { CAPACITY, REGISTER, HIT_RATE, GHOST_RATE, CHANCE, SIZE, OLDEST = SIZE + 4,
        GHOST_QUEUE = OLDEST + 4, GHOST_RANK, GHOST_AGE, GHOST_FREQUENCY,
-       QUEUE, MARK, FREQUENCY, AGE, RESIDENCY, LAST_GAP };
+       QUEUE, MARK, FREQUENCY, AGE, RESIDENCY, LAST_GAP, OLDEST_POPULARITY, NEWCOMER = OLDEST_POPULARITY + 4, POPULARITY };
 enum { HEAD, TAIL, KEEP, EVICT };
 
 #define NONE 0xffffffffu
@@ -32,6 +32,9 @@ enum { HEAD, TAIL, KEEP, EVICT };
 #define HISTORY 3            /* evictions remembered, in capacities */
 #define CREDIT_PER_REQUEST 4 /* scans earned */
 #define CREDIT_CAP 2         /* scans saved up at most, in capacities */
+#define POPULARITY_BITS 4
+#define POPULARITY_MAX ((1 << POPULARITY_BITS) - 1) /* accesses that are told apart */
+#define POPULARITY_SPAN 10 /* requests after which all popularity is halved, in capacities */
 #define REGISTER_MAX (1ll << 30)
 #define RATE_SHIFT 8 /* rates forget with a factor of 255/256 a request */
 #define SEED 0x9e3779b97f4a7c15ull
@@ -51,20 +54,28 @@ struct page {
     u32 accessed;                   /* request number of the last access */
     u32 since;                      /* request number that brought it in */
     u32 gap, frequency;
-    u32 unused;
-    u8 queue, mark, resident, known;
+    u32 halvings; /* of all popularity, when its own was counted */
+    u8 queue, mark, resident : 1, known : 1, popularity : 4;
 };
 
 static struct page *pages;
 static u32 now, capacity, resident, credit;
+static u32 halvings, span_left; /* of popularity so far; requests until the next */
 static u32 head[QUEUES], tail[QUEUES], hand[QUEUES], size[QUEUES], evicted_from[QUEUES];
 static u32 evictions, hit_rate, ghost_rate; /* rates in parts of 2^20 */
 static u64 xorshift, trail;                 /* trail: a hash of the evictions so far */
 static s64 misses;
 
-/* The clock stands still within a request, so a queue's oldest age changes only with its tail. */
+/* What was halved so often since it was counted is shifted by as many bits. */
+static u32 popularity(const struct page *page) {
+    u32 halved = halvings - page->halvings;
+    return halved < POPULARITY_BITS ? page->popularity >> halved : 0;
+}
+
+/* The clock stands still within a request, so what is shown of a queue's oldest page changes only with its tail. */
 static void show_oldest(u32 queue) {
     FEATURES[OLDEST + queue] = tail[queue] != NONE ? now - pages[tail[queue]].accessed : 0;
+    FEATURES[OLDEST_POPULARITY + queue] = tail[queue] != NONE ? popularity(&pages[tail[queue]]) : 0;
 }
 
 static void link(u32 id, u32 queue, int at_tail) {
@@ -105,6 +116,7 @@ static void show_page(const struct page *page) {
     FEATURES[AGE] = now - page->accessed;
     FEATURES[RESIDENCY] = now - page->since;
     FEATURES[LAST_GAP] = page->gap;
+    FEATURES[POPULARITY] = popularity(page);
 }
 
 /* Show the incoming page's entry in the history; return whether there is one. */
@@ -114,6 +126,7 @@ static u32 show_ghost(const struct page *page) {
     FEATURES[GHOST_RANK] = remembered ? evicted_from[page->queue] - page->towards_tail : 0;
     FEATURES[GHOST_AGE] = remembered ? now - page->accessed : 0;
     FEATURES[GHOST_FREQUENCY] = remembered ? page->frequency : 0;
+    FEATURES[NEWCOMER] = popularity(page);
     return remembered;
 }
 
@@ -191,6 +204,16 @@ static u32 miss(u32 id) {
     return remembered;
 }
 
+/* Count the access, in the cache or not; where a span ends with it, everything is halved, this page too. */
+static void note_access(struct page *page) {
+    u32 times = popularity(page);
+    page->popularity = (times < POPULARITY_MAX ? times + 1 : times) & POPULARITY_MAX;
+    page->halvings = halvings;
+    if (--span_left) return;
+    span_left = POPULARITY_SPAN * capacity;
+    halvings++;
+}
+
 /* Walk every queue from head to tail: each page once, both ways linked, none lost. */
 static void check(void) {
     u32 seen = 0;
@@ -212,7 +235,8 @@ EXPORT(run) s64 run(const u32 *requests, u32 count, u32 page_count, u32 cache_pa
     ASSERT(cache_pages >= 1 && cache_pages <= 1u << 24);
     pages = work;
     capacity = cache_pages;
-    resident = evictions = hit_rate = ghost_rate = 0;
+    resident = evictions = hit_rate = ghost_rate = halvings = 0;
+    span_left = POPULARITY_SPAN * capacity;
     credit = CREDIT_CAP * capacity;
     xorshift = trail = SEED;
     FEATURES[CAPACITY] = capacity;
@@ -228,6 +252,7 @@ EXPORT(run) s64 run(const u32 *requests, u32 count, u32 page_count, u32 cache_pa
         ASSERT(id < page_count);
         credit += CREDIT_PER_REQUEST;
         if (credit > CREDIT_CAP * capacity) credit = CREDIT_CAP * capacity;
+        note_access(&pages[id]);
         for (u32 queue = 0; queue < QUEUES; queue++) show_oldest(queue);
         if (pages[id].resident) {
             hit(id);

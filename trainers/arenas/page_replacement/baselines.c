@@ -10,6 +10,7 @@
  *      s3-fifo  Yang et al., SOSP 2023                         small, main, ghosts; count 0..3
  *      arc      Megiddo and Modha, FAST 2003                   t1, t2, b1, b2 (ghosts), target
  *      lirs     Jiang and Zhang, SIGMETRICS 2002               stack, queue, ghosts
+ *      w-tinylfu Einziger, Friedman and Manes, TOS 2017        window, probation, protected; count 0..15
  *      belady   Belady 1966 (MIN): evict what is needed last   heap by next use
  *
  * Each policy is one function: serve page `id`, return whether it was there. docs/page-replacement.md has the
@@ -17,77 +18,8 @@
  * work area (64 bytes a page and 4 a request) comes zeroed. A broken invariant traps.
  */
 
-typedef unsigned char u8;
-typedef unsigned int u32;
-typedef unsigned long long u64;
-typedef long long s64;
-
-#define NONE 0xffffffffu
-#define SEED 0x9e3779b97f4a7c15ull
-#define EXPORT(function) __attribute__((export_name(#function)))
-#define ASSERT(truth) do { if (!(truth)) __builtin_trap(); } while (0)
-
-struct link { u32 towards_head, towards_tail; };
-struct list { u32 head, tail, size; struct link *links; };
-
-static u32 capacity, resident, now;
-static u64 trail;
-static s64 misses;
-static struct list list[4], stack; /* a page is in one of the four lists, and for lirs in the stack as well */
-static u32 *accessed, *count;
-static u8 *where;                  /* 1 + the index of its list; 0: in none */
-
-/* --- lists: head is the newest end, tail the oldest ------------------------------------------------------ */
-
-static void list_push(struct list *at, u32 id) {
-    at->links[id] = (struct link){NONE, at->head};
-    if (at->head != NONE) at->links[at->head].towards_head = id; else at->tail = id;
-    at->head = id;
-    at->size++;
-}
-
-static void list_remove(struct list *at, u32 id) {
-    struct link page = at->links[id];
-    if (page.towards_head != NONE) at->links[page.towards_head].towards_tail = page.towards_tail;
-    else at->head = page.towards_tail;
-    if (page.towards_tail != NONE) at->links[page.towards_tail].towards_head = page.towards_head;
-    else at->tail = page.towards_head;
-    at->size--;
-}
-
-static void drop(u32 id) {
-    list_remove(&list[where[id] - 1], id);
-    where[id] = 0;
-}
-
-static void move(u32 id, u32 to) {
-    if (where[id]) drop(id);
-    list_push(&list[to], id);
-    where[id] = (u8)(to + 1);
-}
-
-static int is_in(u32 id, u32 at) { return where[id] == at + 1; }
-static int full(void) { return resident == capacity; }
-static u32 at_least_one(u32 pages) { return pages ? pages : 1; }
-
-/* Count the page out; the hash of evictions is the one of arena.c. */
-static void evicted(u32 id) {
-    trail = (trail ^ (accessed[id] + 1ull)) * SEED;
-    trail ^= trail >> 32;
-    resident--;
-}
-
-static void evict_tail(u32 at) {
-    u32 id = list[at].tail;
-    evicted(id);
-    drop(id);
-}
-
-static void evict_to_ghosts(u32 from, u32 ghosts) {
-    u32 id = list[from].tail;
-    evicted(id);
-    move(id, ghosts);
-}
+#include "lists.h"
+#include "heap.h"
 
 /* --- one queue ------------------------------------------------------------------------------------------- */
 
@@ -281,48 +213,46 @@ static int lirs(u32 id) {
     return hit;
 }
 
-/* --- a heap: the smallest key goes ----------------------------------------------------------------------- */
+/* --- W-TinyLFU: the sketch is exact, a count for every page ---------------------------------------------- */
 
-static u64 *key;
-static u32 *heap, *slot, heap_size;
+enum { WINDOW, PROBATION, PROTECTED };
 
-static void heap_set(u32 at, u32 id) { heap[at] = id; slot[id] = at; }
+#define POPULARITY_BITS 4
+#define POPULARITY_MAX ((1 << POPULARITY_BITS) - 1)
+#define POPULARITY_SPAN 10 /* requests after which all counts are halved, in capacities */
 
-static void heap_settle(u32 id) {
-    u32 at = slot[id];
-    while (at && key[id] < key[heap[(at - 1) / 2]]) { heap_set(at, heap[(at - 1) / 2]); at = (at - 1) / 2; }
-    for (;;) {
-        u32 child = 2 * at + 1;
-        if (child + 1 < heap_size && key[heap[child + 1]] < key[heap[child]]) child++;
-        if (child >= heap_size || key[id] <= key[heap[child]]) break;
-        heap_set(at, heap[child]);
-        at = child;
-    }
-    heap_set(at, id);
+static u32 halvings, *halved_at; /* halved so often, and when its count was made */
+
+static u32 popularity(u32 id) {
+    u32 halved = halvings - halved_at[id];
+    return halved < POPULARITY_BITS ? count[id] >> halved : 0;
 }
 
-static void heap_evict(void) {
-    u32 id = heap[0], last = heap[--heap_size];
-    evicted(id);
-    where[id] = 0;
-    if (!heap_size) return;
-    heap_set(0, last);
-    heap_settle(last);
-}
-
-/* Give the page its new key; bring it in first if it was out. */
-static int heap_serve(u32 id, u64 new_key) {
-    int hit = where[id];
-    if (!hit) {
-        if (full()) heap_evict();
-        where[id] = 1;
-        heap_set(heap_size, id);
-        heap_size++;
+static int w_tinylfu(u32 id) {
+    u32 window_max = at_least_one(capacity / 100), protected_max = (capacity - window_max) * 4 / 5;
+    u32 times = popularity(id);
+    int hit = where[id] != 0, was_full = full();
+    count[id] = times < POPULARITY_MAX ? times + 1 : times;
+    halved_at[id] = halvings;
+    if ((now + 1) % (POPULARITY_SPAN * capacity) == 0) halvings++;
+    if (hit && !is_in(id, WINDOW)) {
+        move(id, PROTECTED);
+        if (list[PROTECTED].size > protected_max) move(list[PROTECTED].tail, PROBATION);
+        return 1;
     }
-    key[id] = new_key;
-    heap_settle(id);
+    move(id, WINDOW);
+    if (list[WINDOW].size > window_max) {
+        u32 leaving = list[WINDOW].tail, longest = list[PROBATION].size ? PROBATION : PROTECTED;
+        if (!was_full) move(leaving, PROBATION);
+        else if (list[longest].size && popularity(leaving) > popularity(list[longest].tail)) {
+            evict_tail(longest);
+            move(leaving, PROBATION);
+        } else evict_tail(WINDOW);
+    }
     return hit;
 }
+
+/* --- a heap ---------------------------------------------------------------------------------------------- */
 
 static int lfu(u32 id) {
     count[id] = where[id] ? count[id] + 1 : 1;
@@ -345,7 +275,7 @@ static void look_ahead(const u32 *requests, u32 requests_count) {
 
 /* --- the run --------------------------------------------------------------------------------------------- */
 
-static int (*const policies[])(u32) = {fifo, lru, clock, lfu, two_q, sieve, s3_fifo, arc, lirs, belady};
+static int (*const policies[])(u32) = {fifo, lru, clock, lfu, two_q, sieve, s3_fifo, arc, lirs, w_tinylfu, belady};
 
 /* Serve the requests from an empty cache with policy number `policy`. */
 EXPORT(run) s64 run(const u32 *requests, u32 requests_count, u32 page_count, u32 cache_pages, char *work, u32 policy) {
@@ -356,11 +286,12 @@ EXPORT(run) s64 run(const u32 *requests, u32 requests_count, u32 page_count, u32
     count = accessed + page_count;
     heap = count + page_count;
     slot = heap + page_count;
+    halved_at = slot; /* no heap there */
     next_use = slot + page_count;
     where = (u8 *)(next_use + requests_count);
     on_stack = where + page_count;
     capacity = cache_pages;
-    resident = heap_size = target = has_evicted = 0;
+    resident = heap_size = target = has_evicted = halvings = 0;
     hand = NONE;
     trail = SEED;
     for (u32 at = 0; at < 4; at++) list[at] = (struct list){NONE, NONE, 0, links};

@@ -266,6 +266,41 @@ def lirs(run: Run) -> None:
             del stack[_drop_oldest(ghosts)]
 
 
+def w_tinylfu(run: Run) -> None:
+    """W-TinyLFU (Einziger, Friedman and Manes 2017), with a count for every page in the place of the sketch."""
+    window_max = max(1, run.capacity // 100)
+    protected_max = (run.capacity - window_max) * 4 // 5
+    window: Pages = OrderedDict()
+    probation: Pages = OrderedDict()
+    protected: Pages = OrderedDict()
+    popularity: dict[int, int] = {}
+    for page in run:
+        popularity[page] = min(popularity.get(page, 0) + 1, 15)
+        if (run.now + 1) % (10 * run.capacity) == 0:
+            popularity = {known: times // 2 for known, times in popularity.items()}
+        if page in window:
+            window.move_to_end(page)
+        elif page in probation or page in protected:
+            probation.pop(page, None)
+            protected[page] = 0
+            protected.move_to_end(page)
+            if len(protected) > protected_max:
+                probation[_drop_oldest(protected)] = 0
+        else:
+            full = run.miss()
+            window[page] = 0
+            if len(window) <= window_max:
+                continue
+            leaving, main = _drop_oldest(window), probation or protected
+            if not full:
+                probation[leaving] = 0
+            elif main and popularity[leaving] > popularity[next(iter(main))]:
+                run.evict_oldest(main)
+                probation[leaving] = 0
+            else:
+                run.evict(leaving)
+
+
 def belady(run: Run) -> None:
     """Evict the page that is needed last (Belady 1966): no policy misses less. Of equals, the lowest number."""
     never = len(run.requests)
@@ -295,6 +330,7 @@ POLICIES: dict[str, Callable[[Run], None]] = {
     "s3-fifo": s3_fifo,
     "arc": arc,
     "lirs": lirs,
+    "w-tinylfu": w_tinylfu,
     "belady": belady,
 }
 

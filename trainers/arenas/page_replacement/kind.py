@@ -21,7 +21,7 @@ from trainers.workloads.codecs import Pages
 
 __all__ = ["BASELINES", "BOUND", "CAPACITY_PERCENT", "FORM", "KIND"]
 
-BASELINES = ("fifo", "lru", "clock", "lfu", "2q", "sieve", "s3-fifo", "arc", "lirs")
+BASELINES = ("fifo", "lru", "clock", "lfu", "2q", "sieve", "s3-fifo", "arc", "lirs", "w-tinylfu")
 BOUND = "belady"
 CAPACITY_PERCENT = 10  # of the pages, where nobody says otherwise
 PROBE_REQUESTS = 20_000  # at most; a sixth of the workload is what is mostly run
@@ -48,6 +48,12 @@ _COMMON = (
         )
         for q in range(4)
     ),
+    *(
+        Feature(
+            f"popularity{q}", Unit.COUNT, 0, 15, f"popularity of the tail page of queue {q}; 0: it is empty", 23 + q
+        )
+        for q in range(4)
+    ),
 )
 _GHOST = (
     Feature(
@@ -68,6 +74,7 @@ _GHOST = (
     ),
     Feature("ghost_age", Unit.TIME, 0, _TIME_MAX, "requests since its last access", 15),
     Feature("ghost_frequency", Unit.COUNT, 0, _TIME_MAX, "accesses it had in its last stay", 16),
+    Feature("newcomer", Unit.COUNT, 0, 15, "popularity of the incoming page, in the history or not", 27),
 )
 _PAGE = (
     Feature("queue", Unit.INDEX, 0, 3, "the queue it stands in", 17),
@@ -76,6 +83,9 @@ _PAGE = (
     Feature("age", Unit.TIME, 0, _TIME_MAX, "requests since its last access", 20),
     Feature("residency", Unit.TIME, 0, _TIME_MAX, "requests since it was brought in", 21),
     Feature("last_gap", Unit.TIME, 0, _TIME_MAX, "requests between its last two accesses; 0: only one so far", 22),
+    Feature(
+        "popularity", Unit.COUNT, 0, 15, "accesses lately, in the cache or not, this one too; halved now and then", 28
+    ),
 )
 
 _PLACE = (("queue", 0, 3, 8), ("mark", 0, 255, 0))

@@ -21,6 +21,8 @@ QUEUES = 4
 HISTORY = 3  # evictions remembered, in capacities
 CREDIT_PER_REQUEST = 4  # scans earned
 CREDIT_CAP = 2  # scans saved up at most, in capacities
+POPULARITY_MAX = 15  # accesses that are told apart
+POPULARITY_SPAN = 10  # requests after which all popularity is halved, in capacities
 RATE_SHIFT = 8  # rates forget with a factor of 255/256 a request
 _HEAD, _TAIL, _KEEP, _EVICT = range(4)
 
@@ -37,6 +39,7 @@ class _Page:
     mark: int = 0
     frequency: int = 0
     gap: int = 0
+    popularity: int = 0  # counted in the cache and out of it
     accessed: int = 0
     since: int = 0  # request that brought it in
     resident: bool = False
@@ -67,6 +70,7 @@ class _Arena:
         """Serve one request; return whether it was a hit."""
         self.credit = min(self.credit + CREDIT_PER_REQUEST, CREDIT_CAP * self.capacity)
         page = self.pages.setdefault(id_, _Page(id_))
+        self._count_popularity(page)
         hit, remembered = page.resident, False
         if hit:
             self._hit(page)
@@ -77,6 +81,13 @@ class _Arena:
         self._show(hit_rate=self.hit_rate >> 10, ghost_rate=self.ghost_rate >> 10)
         self.now += 1
         return hit
+
+    def _count_popularity(self, page: _Page) -> None:
+        """Count the access; now and then halve all counts."""
+        page.popularity = min(page.popularity + 1, POPULARITY_MAX)
+        if (self.now + 1) % (POPULARITY_SPAN * self.capacity) == 0:
+            for known in self.pages.values():
+                known.popularity //= 2
 
     def _hit(self, page: _Page) -> None:
         self._show_page(page)
@@ -93,6 +104,7 @@ class _Arena:
             ghost_rank=self.evicted_from[page.queue] - page.eviction_from if remembered else 0,
             ghost_age=self.now - page.accessed if remembered else 0,
             ghost_frequency=page.frequency if remembered else 0,
+            newcomer=page.popularity,
         )
         self._show_common()
         self._show(register=min(max(self.functions["adapt"](), _REGISTER.low), _REGISTER.high))
@@ -157,6 +169,8 @@ class _Arena:
             self.features[_SLOTS["size0"] + number] = queue.size
             age = self.now - self.pages[queue.tail].accessed if queue.size else 0
             self.features[_SLOTS["oldest0"] + number] = age
+            popularity = self.pages[queue.tail].popularity if queue.size else 0
+            self.features[_SLOTS["popularity0"] + number] = popularity
 
     def _show_page(self, page: _Page) -> None:
         self._show_common()
@@ -167,6 +181,7 @@ class _Arena:
             age=self.now - page.accessed,
             residency=self.now - page.since,
             last_gap=page.gap,
+            popularity=page.popularity,
         )
 
 
