@@ -54,8 +54,8 @@ struct page {
     u32 accessed;                   /* request number of the last access */
     u32 since;                      /* request number that brought it in */
     u32 gap, frequency;
-    u32 halvings; /* of all popularity, when its own was counted */
-    u8 queue, mark, resident : 1, known : 1, popularity : 4;
+    u32 counted; /* its popularity, and above it how often all had been halved when it was counted */
+    u8 queue, mark, resident, known;
 };
 
 static struct page *pages;
@@ -68,14 +68,24 @@ static s64 misses;
 
 /* What was halved so often since it was counted is shifted by as many bits. */
 static u32 popularity(const struct page *page) {
-    u32 halved = halvings - page->halvings;
-    return halved < POPULARITY_BITS ? page->popularity >> halved : 0;
+    u32 halved = halvings - (page->counted >> POPULARITY_BITS);
+    return halved < POPULARITY_BITS ? (page->counted & POPULARITY_MAX) >> halved : 0;
 }
 
-/* The clock stands still within a request, so what is shown of a queue's oldest page changes only with its tail. */
+/* The clock stands still within a request, so a queue's oldest age changes only with its tail. */
 static void show_oldest(u32 queue) {
     FEATURES[OLDEST + queue] = tail[queue] != NONE ? now - pages[tail[queue]].accessed : 0;
+}
+
+/* It changes with the tail, an access to it, and a halving; each request would be a sixth of a run. */
+static void show_oldest_popularity(u32 queue) {
     FEATURES[OLDEST_POPULARITY + queue] = tail[queue] != NONE ? popularity(&pages[tail[queue]]) : 0;
+}
+
+static void set_tail(u32 queue, u32 id) {
+    tail[queue] = id;
+    show_oldest(queue);
+    show_oldest_popularity(queue);
 }
 
 static void link(u32 id, u32 queue, int at_tail) {
@@ -85,7 +95,7 @@ static void link(u32 id, u32 queue, int at_tail) {
     page->towards_tail = at_tail ? NONE : head[queue];
     if (page->towards_head != NONE) pages[page->towards_head].towards_tail = id; else head[queue] = id;
     if (page->towards_tail != NONE) pages[page->towards_tail].towards_head = id;
-    else { tail[queue] = id; show_oldest(queue); }
+    else set_tail(queue, id);
     FEATURES[SIZE + queue] = ++size[queue];
 }
 
@@ -96,7 +106,7 @@ static void unlink(u32 id) {
     if (page->towards_head != NONE) pages[page->towards_head].towards_tail = page->towards_tail;
     else head[queue] = page->towards_tail;
     if (page->towards_tail != NONE) pages[page->towards_tail].towards_head = page->towards_head;
-    else { tail[queue] = page->towards_head; show_oldest(queue); }
+    else set_tail(queue, page->towards_head);
     FEATURES[SIZE + queue] = --size[queue];
 }
 
@@ -205,13 +215,17 @@ static u32 miss(u32 id) {
 }
 
 /* Count the access, in the cache or not; where a span ends with it, everything is halved, this page too. */
-static void note_access(struct page *page) {
+static void note_access(u32 id) {
+    struct page *page = &pages[id];
     u32 times = popularity(page);
-    page->popularity = (times < POPULARITY_MAX ? times + 1 : times) & POPULARITY_MAX;
-    page->halvings = halvings;
-    if (--span_left) return;
+    page->counted = halvings << POPULARITY_BITS | (times < POPULARITY_MAX ? times + 1 : times);
+    if (--span_left) {
+        if (page->resident && tail[page->queue] == id) show_oldest_popularity(page->queue);
+        return;
+    }
     span_left = POPULARITY_SPAN * capacity;
     halvings++;
+    for (u32 queue = 0; queue < QUEUES; queue++) show_oldest_popularity(queue);
 }
 
 /* Walk every queue from head to tail: each page once, both ways linked, none lost. */
@@ -244,7 +258,7 @@ EXPORT(run) s64 run(const u32 *requests, u32 count, u32 page_count, u32 cache_pa
     for (u32 queue = 0; queue < QUEUES; queue++) {
         head[queue] = tail[queue] = hand[queue] = NONE;
         size[queue] = evicted_from[queue] = 0;
-        FEATURES[SIZE + queue] = 0;
+        FEATURES[SIZE + queue] = FEATURES[OLDEST_POPULARITY + queue] = 0;
     }
     misses = 0;
     for (now = 0; now < count; now++) {
@@ -252,7 +266,7 @@ EXPORT(run) s64 run(const u32 *requests, u32 count, u32 page_count, u32 cache_pa
         ASSERT(id < page_count);
         credit += CREDIT_PER_REQUEST;
         if (credit > CREDIT_CAP * capacity) credit = CREDIT_CAP * capacity;
-        note_access(&pages[id]);
+        note_access(id);
         for (u32 queue = 0; queue < QUEUES; queue++) show_oldest(queue);
         if (pages[id].resident) {
             hit(id);
