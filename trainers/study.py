@@ -3,7 +3,7 @@
 ::
 
     train part ──┬─ climbed: what the island sees, the first two thirds or all of it (search/slices.py)
-                 └─ measures for the final choice: the last third or other capacities, and the whole
+                 └─ measures for the final choice: the last third, other capacities or other days, and the whole
 
 The hidden part is not here: trainers never get it.
 """
@@ -27,7 +27,7 @@ from trainers.search.memory import Measured, forget_oldest
 from trainers.search.objective import Objective
 from trainers.search.patterns import Pattern, ablate
 from trainers.search.population import Fitness, Individual
-from trainers.search.slices import SliceObjective, climb, measures, probe, stressed
+from trainers.search.slices import SliceObjective, climb, measures, probe, redrawn
 from trainers.workloads.format import Workload
 
 __all__ = ["Meter", "Study"]
@@ -106,13 +106,12 @@ class Study:
             meter.evaluators.of(rows.kind).load(rows)
             return lambda capacity, start, stop: Objective(gauge, self.kind, rows.id, capacity, start=start, stop=stop)
 
-        hard = stressed(workload)
-        pressed = on(hard) if hard else None
-        climbed = self._counted(climb(on(workload), workload, pressed))
+        climbed_days, new_days = redrawn(workload)
+        climbed = self._counted(climb(on(workload), workload, map(on, climbed_days)))
         self.island = Island(self.kind.form, seeds, climbed, rng, probe=probe(gauge, workload))
         self._measures = {
             name: (weight, Measured(self._counted(evaluate), REMEMBERED_MAX))
-            for name, (weight, evaluate) in measures(on(workload), workload, pressed).items()
+            for name, (weight, evaluate) in measures(on(workload), workload, map(on, new_days)).items()
         }
         self._whole = self._measures["whole"][1]
         self._reference = gauge.baseline(self.kind.baseline, workload.id, workload.capacity).values

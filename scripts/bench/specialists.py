@@ -17,7 +17,6 @@ import random
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from math import exp, log
 
 import orjson
@@ -26,6 +25,7 @@ from trainers.arenas.classics import classics
 from trainers.arenas.evaluate import bundled
 from trainers.arenas.evaluator import Counters, Evaluator
 from trainers.arenas.evaluators import Evaluators
+from trainers.arenas.kind import Values
 from trainers.arenas.registry import kind_of
 from trainers.policy import Component, canonical
 from trainers.search.island import Island
@@ -35,14 +35,19 @@ from trainers.study import Meter, Study
 from trainers.workloads.format import Workload
 
 
-def value(evaluator: Evaluator, program: Component, workload: Workload) -> int:
-    """Return the kind's value of a program on a workload."""
+def counted(evaluator: Evaluator, program: Component, workload: Workload) -> tuple[Values, Values]:
+    """Return the counters of a program on a workload, and those of the kind's default baseline."""
     evaluator.load(workload)
     yardstick = evaluator.baseline(evaluator.kind.baseline, workload.id, workload.capacity)
     outcome = evaluator.run(program, workload.id, workload.capacity)
     if not isinstance(outcome, Counters):
         sys.exit(f"{workload.name}: {outcome.reason}: {outcome.detail}")
-    return evaluator.kind.value(outcome.values, yardstick.values)
+    return outcome.values, yardstick.values
+
+
+def value(evaluator: Evaluator, program: Component, workload: Workload) -> int:
+    """Return the kind's value of a program on a workload."""
+    return evaluator.kind.value(*counted(evaluator, program, workload))
 
 
 def study(kind: str, train: Workload, hidden: Workload, evaluations: int, seed: int) -> dict[str, object]:
@@ -61,10 +66,11 @@ def study(kind: str, train: Workload, hidden: Workload, evaluations: int, seed: 
         on_train = {name: value(evaluator, program, train) for name, program in textbook.items()}
         on_hidden = {name: value(evaluator, program, hidden) for name, program in textbook.items()}
         picked, best = (min(values, key=values.__getitem__) for values in (on_train, on_hidden))
-        mine = value(evaluator, choice.component, hidden)
+        mine, limit = value(evaluator, choice.component, hidden), evaluator.kind.limit
         return {
             "workload": train.name,
             "value": mine,
+            "refused": limit(*counted(evaluator, choice.component, hidden)) if limit else "",
             "train_value": value(evaluator, choice.component, train),
             "picked": picked,
             "picked_value": on_hidden[picked],
@@ -84,8 +90,7 @@ def ceiling(kind: str, hidden: Workload, evaluations: int, seed: int) -> dict[st
     with Evaluators() as evaluators:
         evaluator = evaluators.of(kind)
         on_hidden = {name: value(evaluator, program, hidden) for name, program in textbook.items()}
-        plain = replace(evaluator.kind, search_value=None)
-        objective = Objective(evaluator, plain, hidden.id, hidden.capacity)
+        objective = Objective(evaluator, evaluator.kind, hidden.id, hidden.capacity)
         rng, tell = random.Random(f"ceiling {seed} {hidden.name}"), probe(evaluator, hidden)
         island = Island(evaluator.kind.form, list(textbook.values()), objective, rng, probe=tell)
         island.run(evaluations)

@@ -6,7 +6,7 @@ from math import exp
 
 import pytest
 
-from trainers.arenas.cpu_scheduling.counting import CLASSES, SECOND, Tally, cautious_value, slowdown, value
+from trainers.arenas.cpu_scheduling.counting import CLASSES, SECOND, Tally, slowdown, value
 from trainers.arenas.cpu_scheduling.kind import KIND
 
 
@@ -66,9 +66,3 @@ def test_classes_are_powers_of_two() -> None:
         tally.done(burst, 16, 0, burst)
     found = tally.counters()
     assert [found[f"slowdown{k}"] // 256 for k in range(CLASSES)] == [2, 2, 1, 0, 0, 0, 0, 2, 2]
-
-
-def test_search_is_charged_for_waits_from_a_quarter_of_a_second() -> None:
-    for wait, price in ((SECOND // 4, 1.0), (SECOND // 2, 2.0), (SECOND * 100, exp(1.5))):
-        assert cautious_value(counters(longest_wait=wait), counters()) == pytest.approx(1e6 * price, abs=3)
-    assert KIND.search_value is cautious_value

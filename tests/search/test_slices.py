@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from trainers.arenas.cpu_scheduling.kind import KIND as CPU
 from trainers.arenas.evaluate import bundled
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
 from trainers.arenas.page_replacement.kind import KIND as PAGES
+from trainers.arenas.registry import register
 from trainers.policy import Component
 from trainers.search.objective import Mean, Objective
 from trainers.search.slices import SliceObjective, climb, measures, probe
 from trainers.workloads.format import Workload, workload
 
-LOAD = next(found for found in bundled(CPU.name) if (found.name, found.part) == ("shop", "train"))
+SLEEP = register("tests.kinds.disk_sleep")  # says nothing of how it is searched
+GAPS = next(found for found in bundled(SLEEP.name) if found.part == "train")
 
 Asked = list[tuple[int, int, int]]
 
@@ -34,15 +35,15 @@ def noting(evaluator: Evaluator, rows: Workload, asked: Asked) -> SliceObjective
 def test_three_cold_slices_are_climbed_and_the_choice_sees_the_rest_for_the_first_time() -> None:
     climbed: Asked = []
     chosen_by: Asked = []
-    with Evaluator(CPU.name) as evaluator:
-        evaluator.load(LOAD)
-        parts = climb(noting(evaluator, LOAD, climbed), LOAD).parts
-        assert list(measures(noting(evaluator, LOAD, chosen_by), LOAD)) == ["unseen third", "whole"]
+    with Evaluator(SLEEP.name) as evaluator:
+        evaluator.load(GAPS)
+        parts = climb(noting(evaluator, GAPS, climbed), GAPS).parts
+        assert list(measures(noting(evaluator, GAPS, chosen_by), GAPS)) == ["unseen third", "whole"]
     starts, stops = [start for _, start, _ in climbed], [stop for _, _, stop in climbed]
-    assert len(parts) == len(climbed) == CPU.climb_slices == 3
+    assert len(parts) == len(climbed) == SLEEP.climb_slices == 3
     assert starts == [0, *stops[:-1]]
-    assert stops[-1] == pytest.approx(LOAD.rows * 2 / 3, rel=0.05)
-    assert chosen_by == [(LOAD.capacity, stops[-1], LOAD.rows), (LOAD.capacity, 0, LOAD.rows)]
+    assert stops[-1] == pytest.approx(GAPS.rows * 2 / 3, rel=0.05)
+    assert chosen_by == [(GAPS.capacity, stops[-1], GAPS.rows), (GAPS.capacity, 0, GAPS.rows)]
 
 
 def test_pages_are_climbed_in_one_run_and_chosen_at_capacities_around(loop: Workload, evaluator: Evaluator) -> None:

@@ -112,13 +112,15 @@ class Kind:
     # Percentages of the capacity at which the final choice runs the whole train part too: what is good at one capacity
     # only, such as just where a loop fits, is good at one recording only.
     choice_percents: tuple[int, ...] = ()
+    # (words, day): the same load on another day, as it could have come; the same rows for the same number of a day.
+    # Where a value hangs on few rows, the best of many on one day is partly lucky: so many other days are climbed
+    # beside the train part, and so many more the final choice sees for the first time.
+    redraw: Callable[[Words, int], Words] | None = None
+    climb_days: int = 2
+    choice_days: int = 4
     # So many rows, at a capacity in proportion, tell whether two programs behave alike: search passes by what behaves
     # as something known. 0: they do not.
     probe_rows: int = 0
-    # (words): the same rows asking more of the machine than was seen; what is chosen must stand that too.
-    stress: Callable[[Words], Words] | None = None
-    # The value that search climbs and chooses by, where the value hangs on what a short run cannot know. None: it.
-    search_value: Callable[[Values, Values], int] | None = None
     # How much worse than the textbook a choice may be by the plain value on the train part. More than 0 where that
     # value hangs on a few long waits, which another day has elsewhere.
     slack_percents: int = 0

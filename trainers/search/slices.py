@@ -3,28 +3,28 @@
 ::
 
     train part   |──────── climbed: three cold slices ────────|─ unseen third ─|   and the whole
-    under stress |──────────────── once more ─────────────|                        and the whole
 
     pages        |──────────────── climbed: the whole in one run ─────────────|    and at .7, .9, 1.1 and 1.4 capacities
+    CPU          |──────────────── climbed: the whole in one run ─────────────|
+    other days   |──────────────── two of them are climbed too ───────────────|    and the whole of each of four more
 
 Cuts are where the kind allows them. Three cold starts ask for what does not hang on one long run; a kind whose queues
 take time to build up has one (`Kind.climb_slices`). Where the component is for another run of the same program, from
 its start to its end, the whole is climbed (`climb_share`), and neighbouring capacities are what the choice sees for
 the first time (`choice_percents`). README.md has the numbers and their doubts.
 
-Stress is the kind's (`Kind.stress`): the same rows asking more of the machine. A load that was light throughout the
-train part says nothing of what a program does to whom it neglects when the load is heavy, and search finds the
-programs that live off that.
+Another day is the kind's (`Kind.redraw`): the same load as it could have come. Where the value hangs on a few
+rows, as a tail does, the best of a thousand on one day is partly luck.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import TypeAlias
 
 from trainers.arenas.evaluator import Failure
-from trainers.arenas.kind import Kind
+from trainers.arenas.kind import Kind, Words
 from trainers.arenas.registry import kind_of
 from trainers.policy.tree import Component
 from trainers.search.objective import Mean, Objective, Runner
@@ -33,22 +33,29 @@ from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload
 from trainers.workloads.format import workload as made
 
-__all__ = ["SliceObjective", "climb", "measures", "probe", "stressed"]
+__all__ = ["SliceObjective", "climb", "measures", "probe", "redrawn"]
 
 PROBE_PARTS = 6  # a probe has at most a sixth of the rows
-STRESS_WEIGHT = 0.5  # in the final choice: it is about what could be, the others are about what was
 
 SliceObjective: TypeAlias = Callable[[int, int, int], Objective]  # (capacity, start, stop), on one workload
 Probe: TypeAlias = Callable[[Component], int | None]
 Measures: TypeAlias = Mapping[str, tuple[float, Callable[[Component], Fitness | None]]]
 
 
-def stressed(workload: Workload) -> Workload | None:
-    """Return the workload under its kind's stress; None where there is none, or it would not fit the kind's limits."""
+def redrawn(workload: Workload) -> tuple[list[Workload], list[Workload]]:
+    """Return the days that are climbed and those that the final choice sees for the first time, as far as they fit."""
     kind = kind_of(workload.kind)
-    if kind.stress is None:
-        return None
-    words, width = kind.stress(workload.words), kind.codec.width
+    if kind.redraw is None:
+        return [], []
+    days = [_like(workload, kind.redraw(workload.words, day)) for day in range(kind.climb_days + kind.choice_days)]
+    parts = days[: kind.climb_days], days[kind.climb_days :]
+    climbed, chosen_by = ([day for day in part if day is not None] for part in parts)
+    return climbed, chosen_by
+
+
+def _like(workload: Workload, words: Words) -> Workload | None:
+    """Return the workload with other rows; None where they would not fit the kind's limits."""
+    width = kind_of(workload.kind).codec.width
     rows = (words[at : at + width] for at in range(0, len(words), width))
     try:
         return made(workload.name, rows, kind=workload.kind, part=workload.part, capacity=workload.capacity)
@@ -56,18 +63,17 @@ def stressed(workload: Workload) -> Workload | None:
         return None
 
 
-def climb(objective: SliceObjective, workload: Workload, under_stress: SliceObjective | None = None) -> Mean:
-    """Return the score that search climbs: the mean over cold slices of the kind's share, and all under stress."""
+def climb(objective: SliceObjective, workload: Workload, days: Iterable[SliceObjective] = ()) -> Mean:
+    """Return the score that search climbs: the mean over cold slices of the kind's share, and as much of other days."""
     kind, cut = kind_of(workload.kind), _cut(workload)
     inner = {kind.cut(workload.words, cut * place // kind.climb_slices) for place in range(1, kind.climb_slices)}
     bounds = sorted({0, cut, *(place for place in inner if 0 < place < cut)})
     parts = [objective(workload.capacity, start, stop) for start, stop in pairwise(bounds)]
-    if under_stress is not None:
-        parts.append(under_stress(workload.capacity, 0, cut))  # in one run: neglect takes time to show
+    parts += [day(workload.capacity, 0, cut) for day in days]
     return Mean(parts)
 
 
-def measures(objective: SliceObjective, workload: Workload, under_stress: SliceObjective | None = None) -> Measures:
+def measures(objective: SliceObjective, workload: Workload, days: Iterable[SliceObjective] = ()) -> Measures:
     """Return what the final choice goes by, as `final.choose` takes it (name: weight, evaluate)."""
     kind, cut, end = kind_of(workload.kind), _cut(workload), workload.rows
     found: dict[str, tuple[float, Callable[[Component], Fitness | None]]] = {}
@@ -78,9 +84,8 @@ def measures(objective: SliceObjective, workload: Workload, under_stress: SliceO
         near = min(max(kind.capacity.low, workload.capacity * percent // 100), kind.capacity.high)
         # Bounded as what is climbed: beside a loop that fits by one page less, gaps are small and scores are not.
         found[f"whole at {percent} % of the capacity"] = (1.0, Mean([objective(near, 0, end)]))
-    if under_stress is not None:
-        # Bounded as what is climbed: where everybody fails, how badly says nothing.
-        found["whole under stress"] = (STRESS_WEIGHT, Mean([under_stress(workload.capacity, 0, end)]))
+    for number, day in enumerate(days, start=1):
+        found[f"another day {number}"] = (1.0, Mean([day(workload.capacity, 0, end)]))
     return found
 
 

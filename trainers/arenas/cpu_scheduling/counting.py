@@ -26,7 +26,6 @@ __all__ = [
     "SEED",
     "WAIT_MAX",
     "Tally",
-    "cautious_value",
     "mixed",
     "slowdown",
     "starved",
@@ -106,11 +105,8 @@ class Tally:
         }
 
 
-def value(counters: Mapping[str, int], reference: Mapping[str, int], *, wait_free: int = SECOND) -> int:
-    """Return J in millionths: a million is as good as ``reference``, round robin's counters on the same rows.
-
-    Waits up to ``wait_free`` units cost nothing.
-    """
+def value(counters: Mapping[str, int], reference: Mapping[str, int]) -> int:
+    """Return J in millionths: a million is as good as ``reference``, round robin's counters on the same rows."""
 
     def against(name: str) -> int:
         return log2_ratio(max(1, counters[name]), max(1, reference[name]))
@@ -118,13 +114,8 @@ def value(counters: Mapping[str, int], reference: Mapping[str, int], *, wait_fre
     # Every policy serves the same bursts, so sums compare as means do; a class without bursts has no slowdown.
     classes = [against(f"slowdown{k}") for k in range(CLASSES) if reference[f"slowdown{k}"]] or [0]
     parts = against("weighted_response"), against("p99_slowdown"), sum(classes) // len(classes)
-    waited = log2_ratio(max(wait_free, counters["longest_wait"]), wait_free)
+    waited = log2_ratio(max(SECOND, counters["longest_wait"]), SECOND)
     return exp2_millionths(sum(clamp(part, -CLIP, CLIP) for part in parts) // 3 + min(waited, CLIP))
-
-
-def cautious_value(counters: Mapping[str, int], reference: Mapping[str, int]) -> int:
-    """Return J with waits charged from a quarter of a second: the longest of a short run is less than a long one's."""
-    return value(counters, reference, wait_free=SECOND // 4)
 
 
 def starved(counters: Mapping[str, int], reference: Mapping[str, int]) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from trainers.policy.kind import Feature, Form, Function, Unit
+from trainers.policy.kind import Feature, Form, Function, Growth, Unit
 
 __all__ = ["CPUS_MAX", "FORM", "REGISTER_MAX", "SLICE_MAX", "TICK", "TIME_MAX", "VISIBLE", "WEIGHT_MAX", "WEIGHT_ONE"]
 
@@ -90,4 +90,5 @@ FORM = Form(
     functions=MappingProxyType({function.name: function for function in _FUNCTIONS}),
     actions=MappingProxyType({}),
     features_at=4096,
+    growth=Growth(time_bits=(5, 17), scores=True, tune_share=0.2),  # units: a third of a tick to more than a second
 )

@@ -12,10 +12,12 @@ A row is one burst of one task: see ``COLUMNS``. docs/cpu-scheduling.md defines 
 
 from __future__ import annotations
 
+import random
 from array import array
+from collections import defaultdict
 from collections.abc import Sequence
 
-from trainers.arenas.cpu_scheduling.counting import COUNTERS, cautious_value, starved, value
+from trainers.arenas.cpu_scheduling.counting import COUNTERS, starved, value
 from trainers.arenas.cpu_scheduling.form import CPUS_MAX, FORM, TICK, WEIGHT_MAX
 from trainers.arenas.kind import Capacity, Counter, Kind, Shown
 from trainers.workloads.codecs import Column, Columns
@@ -28,6 +30,8 @@ ORACLE = "srpt"
 BOUND = "bound"
 ROWS_MAX = 1 << 20
 SPAN_MAX = 1 << 30  # units: all bursts, and the latest arrival with sleeps; with switches the clock stays below 2^31
+PROBE_BURSTS = 100
+DAYS_PERCENT = (90, 110, 80, 90, 110, 120)  # of the bursts: two days that are climbed, four that are chosen by
 FUEL_PER_STEP = 50_000  # 256 tasks are scored for one pick
 
 COLUMNS = (
@@ -78,16 +82,23 @@ def _work_bytes(rows: int, tasks: int) -> int:
     return (56 + 16 + 8 + 4) * tasks + 8 * rows
 
 
-def _stress(words: Sequence[int]) -> Sequence[int]:
-    """Return the rows with bursts twice as long in three fifths more time: a quarter more load, waits twice as long.
+def _redraw(words: Sequence[int], day: int) -> Sequence[int]:
+    """Return the rows with bursts and sleeps dealt anew within their source, bursts a tenth or two longer or shorter.
 
-    The longest wait of a short run is less than that of a long one: what stays just below a second here would be above
-    it on another day.
+    A task's first burst, which has no sleep before it, stays among first ones: arrivals are as they were.
     """
-    hard = array("I", words)
-    for column, (over, under) in {TIME: (8, 5), SLEEP: (8, 5), BURST: (2, 1)}.items():
-        hard[column::WIDTH] = array("I", (units * over // under for units in words[column::WIDTH]))
-    return hard
+    rng, percent = random.Random(day), DAYS_PERCENT[day % len(DAYS_PERCENT)]
+    drawn, begun, alike = array("I", words), set[int](), defaultdict[tuple[int, bool], list[int]](list)
+    for row in range(0, len(words), WIDTH):
+        task = words[row + TASK]
+        alike[words[row + SOURCE], task in begun].append(row)
+        begun.add(task)
+    for rows in alike.values():
+        for column in (SLEEP, BURST):
+            for row, other in zip(rows, rng.sample(rows, len(rows)), strict=True):
+                drawn[row + column] = words[other + column]
+    drawn[BURST::WIDTH] = array("I", (max(1, units * percent // 100) for units in drawn[BURST::WIDTH]))
+    return drawn
 
 
 KIND = Kind(
@@ -102,7 +113,6 @@ KIND = Kind(
     counters=tuple(Counter(*counter) for counter in COUNTERS),
     metric="j_millionths",
     value=value,
-    search_value=cautious_value,
     limit=starved,
     shown=Shown("j", lambda millionths, _rows: millionths / 1_000_000),
     baselines=BASELINES,
@@ -113,6 +123,9 @@ KIND = Kind(
     work_bytes=_work_bytes,
     steps=_steps,
     fuel_per_step=FUEL_PER_STEP,
-    stress=_stress,
+    climb_share=1.0,
+    climb_slices=1,
+    redraw=_redraw,
+    probe_rows=PROBE_BURSTS,
     slack_percents=25,
 )
