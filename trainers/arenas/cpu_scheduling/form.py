@@ -90,5 +90,5 @@ FORM = Form(
     functions=MappingProxyType({function.name: function for function in _FUNCTIONS}),
     actions=MappingProxyType({}),
     features_at=4096,
-    growth=Growth(time_bits=(5, 17), scores=True, tune_share=0.2),  # units: a third of a tick to more than a second
+    growth=Growth(tune_share=0.2),
 )
