@@ -106,12 +106,14 @@ class Study:
             meter.evaluators.of(rows.kind).load(rows)
             return lambda capacity, start, stop: Objective(gauge, self.kind, rows.id, capacity, start=start, stop=stop)
 
-        climbed_days, new_days = redrawn(workload)
-        climbed = self._counted(climb(on(workload), workload, map(on, climbed_days)))
+        climbed_days, other_days = (
+            [on(day) for day in redrawn(workload, numbers)] for numbers in (self.kind.climb_days, self.kind.choice_days)
+        )
+        climbed = self._counted(climb(on(workload), workload, climbed_days))
         self.island = Island(self.kind.form, seeds, climbed, rng, probe=probe(gauge, workload))
         self._measures = {
             name: (weight, Measured(self._counted(evaluate), REMEMBERED_MAX))
-            for name, (weight, evaluate) in measures(on(workload), workload, map(on, new_days)).items()
+            for name, (weight, evaluate) in measures(on(workload), workload, other_days).items()
         }
         self._whole = self._measures["whole"][1]
         self._reference = gauge.baseline(self.kind.baseline, workload.id, workload.capacity).values

@@ -30,30 +30,30 @@ def dealt(words: Workload, place: int, percent: int = 100) -> Counter[tuple[int,
 
 
 def test_a_day_deals_bursts_and_sleeps_anew_within_their_source_and_keeps_everything_else() -> None:
-    climbed, chosen_by = redrawn(LOAD)
-    assert (len(climbed), len(chosen_by)) == (KIND.climb_days, KIND.choice_days) == (2, 4)
-    for day, percent in zip([*climbed, *chosen_by], DAYS_PERCENT, strict=True):
+    days = redrawn(LOAD, (*KIND.climb_days, *KIND.choice_days))
+    for day, percent in zip(days, DAYS_PERCENT, strict=True):
         assert column(day, BURST) != [max(1, units * percent // 100) for units in column(LOAD, BURST)]
         assert dealt(day, BURST) == dealt(LOAD, BURST, percent)
         assert dealt(day, SLEEP) == dealt(LOAD, SLEEP)
         for place in set(range(WIDTH)) - {SLEEP, BURST}:
             assert column(day, place) == column(LOAD, place)
-    assert len({day.id for day in (LOAD, *climbed, *chosen_by)}) == 7, "each is another workload"
+    assert len({day.id for day in (LOAD, *days)}) == 7, (
+        "each is another workload, and the choice sees none that was climbed"
+    )
 
 
 def test_days_are_the_same_on_every_node() -> None:
-    assert redrawn(LOAD) == redrawn(replace(LOAD))
+    assert redrawn(LOAD, range(6)) == redrawn(replace(LOAD), range(6))
 
 
 def test_kinds_without_days_and_days_beyond_the_limit_go_without() -> None:
-    assert redrawn(bundled("page_replacement")[0]) == ([], [])
+    assert redrawn(bundled("page_replacement")[0], range(6)) == []
     longest = workload("w", [(0, 0, 0, 16, 0, SPAN_MAX)], kind=KIND.name)
-    climbed, chosen_by = redrawn(longest)
-    assert (len(climbed), len(chosen_by)) == (1, 2), "those whose bursts are shorter"
+    assert len(redrawn(longest, range(6))) == 3, "those whose bursts are shorter"
 
 
 def test_the_whole_of_each_day_is_climbed_or_chosen_by() -> None:
-    climbed, chosen_by = redrawn(LOAD)
+    climbed, chosen_by = (redrawn(LOAD, numbers) for numbers in (KIND.climb_days, KIND.choice_days))
     with Evaluator(KIND.name) as evaluator:
 
         def on(rows: Workload) -> SliceObjective:

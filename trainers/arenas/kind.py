@@ -113,11 +113,11 @@ class Kind:
     # only, such as just where a loop fits, is good at one recording only.
     choice_percents: tuple[int, ...] = ()
     # (words, day): the same load on another day, as it could have come; the same rows for the same number of a day.
-    # Where a value hangs on few rows, the best of many on one day is partly lucky: so many other days are climbed
-    # beside the train part, and so many more the final choice sees for the first time.
+    # Where a value hangs on few rows, the best of many on one day is partly lucky: some days are climbed beside the
+    # train part, and some the final choice goes by.
     redraw: Callable[[Words, int], Words] | None = None
-    climb_days: int = 2
-    choice_days: int = 4
+    climb_days: tuple[int, ...] = ()
+    choice_days: tuple[int, ...] = ()
     # So many rows, at a capacity in proportion, tell whether two programs behave alike: search passes by what behaves
     # as something known. 0: they do not.
     probe_rows: int = 0

@@ -42,15 +42,11 @@ Probe: TypeAlias = Callable[[Component], int | None]
 Measures: TypeAlias = Mapping[str, tuple[float, Callable[[Component], Fitness | None]]]
 
 
-def redrawn(workload: Workload) -> tuple[list[Workload], list[Workload]]:
-    """Return the days that are climbed and those that the final choice sees for the first time, as far as they fit."""
-    kind = kind_of(workload.kind)
-    if kind.redraw is None:
-        return [], []
-    days = [_like(workload, kind.redraw(workload.words, day)) for day in range(kind.climb_days + kind.choice_days)]
-    parts = days[: kind.climb_days], days[kind.climb_days :]
-    climbed, chosen_by = ([day for day in part if day is not None] for part in parts)
-    return climbed, chosen_by
+def redrawn(workload: Workload, numbers: Iterable[int]) -> list[Workload]:
+    """Return the workload as it could have come on these days, as far as they fit the kind's limits."""
+    redraw = kind_of(workload.kind).redraw
+    found = (_like(workload, redraw(workload.words, number)) for number in numbers) if redraw else ()
+    return [day for day in found if day is not None]
 
 
 def _like(workload: Workload, words: Words) -> Workload | None:

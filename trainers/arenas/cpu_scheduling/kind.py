@@ -126,6 +126,8 @@ KIND = Kind(
     climb_share=1.0,
     climb_slices=1,
     redraw=_redraw,
+    climb_days=(0, 1),
+    choice_days=(2, 3, 4, 5),
     probe_rows=PROBE_BURSTS,
     slack_percents=25,
 )
