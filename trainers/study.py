@@ -22,7 +22,7 @@ from trainers.arenas.kind import Kind
 from trainers.arenas.registry import kind_of
 from trainers.policy import Component, canonical, component_id, parse
 from trainers.search.final import Choice, choose, standing
-from trainers.search.island import Evaluate, Island
+from trainers.search.island import Evaluate, Island, Settings
 from trainers.search.memory import Measured, forget_oldest
 from trainers.search.objective import Objective
 from trainers.search.patterns import Pattern, ablate
@@ -32,7 +32,6 @@ from trainers.workloads.format import Workload
 
 __all__ = ["Meter", "Study"]
 
-FINALISTS = 10
 REMEMBERED_MAX = 256  # results of each final measure: finalists, seeds, rivals and a few ablations
 WAITING_MAX = 32  # programs of peers, the oldest is dropped: better ones follow
 ADOPTED_A_ROUND_MAX = 8
@@ -110,7 +109,11 @@ class Study:
             [on(day) for day in redrawn(workload, numbers)] for numbers in (self.kind.climb_days, self.kind.choice_days)
         )
         climbed = self._counted(climb(on(workload), workload, climbed_days))
-        self.island = Island(self.kind.form, seeds, climbed, rng, probe=probe(gauge, workload))
+        kind = self.kind
+        settings = Settings(
+            parsimony=kind.form.growth.parsimony, probes_max=kind.probes_max, probe_margin=kind.probe_margin
+        )
+        self.island = Island(kind.form, seeds, climbed, rng, settings, probe=probe(on(workload), workload))
         self._measures = {
             name: (weight, Measured(self._counted(evaluate), REMEMBERED_MAX))
             for name, (weight, evaluate) in measures(on(workload), workload, other_days).items()
@@ -172,7 +175,7 @@ class Study:
     def choose(self) -> Choice | None:
         """Return the component to stand for this study, hardly worse than what it started from; None: nothing ran."""
         self.chosen_at = self.island.evaluations
-        candidates = [*self.island.finalists(FINALISTS), *self.island.seeds]
+        candidates = [*self.island.finalists(self.kind.finalists), *self.island.seeds]
         start = [seed.component for seed in self.island.seeds]
         stand = self._standing((one.component for one in candidates), start)
         try:

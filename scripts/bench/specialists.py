@@ -17,6 +17,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from math import exp, log
 
 import orjson
@@ -90,8 +91,13 @@ def ceiling(kind: str, hidden: Workload, evaluations: int, seed: int) -> dict[st
     with Evaluators() as evaluators:
         evaluator = evaluators.of(kind)
         on_hidden = {name: value(evaluator, program, hidden) for name, program in textbook.items()}
-        objective = Objective(evaluator, evaluator.kind, hidden.id, hidden.capacity)
-        rng, tell = random.Random(f"ceiling {seed} {hidden.name}"), probe(evaluator, hidden)
+        plain = replace(evaluator.kind, search_value=None)
+
+        def on(capacity: int, start: int, stop: int | None) -> Objective:
+            return Objective(evaluator, plain, hidden.id, capacity, start=start, stop=stop)
+
+        objective, tell = on(hidden.capacity, 0, None), probe(on, hidden)
+        rng = random.Random(f"ceiling {seed} {hidden.name}")
         island = Island(evaluator.kind.form, list(textbook.values()), objective, rng, probe=tell)
         island.run(evaluations)
         top = max(island.population, key=lambda member: member.score)

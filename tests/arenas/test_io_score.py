@@ -12,7 +12,8 @@ from mqtt_hub.protocol.bodies import Claim, OsComponentShare, TestResult
 from trainers.arenas.evaluator import Counters, Evaluator
 from trainers.arenas.io_scheduling.device import CLASSES
 from trainers.arenas.io_scheduling.kind import KIND
-from trainers.arenas.io_scheduling.score import CLASS_SHARE, STARVED_CAPS, WAIT_CAP_US, starved, value
+from trainers.arenas.io_scheduling.score import CLASS_SHARE, STARVED_CAPS, WAIT_CAP_US, search_value, starved, value
+from trainers.arenas.logarithm import ONE
 from trainers.bench import Bench
 from trainers.policy import canonical, component_id, parse
 from trainers.workloads.format import workload
@@ -52,6 +53,19 @@ def test_it_is_the_mean_of_logarithms_and_more_of_anything_is_never_better(facto
     truth = (logs["latency_sum"] + logs["latency_p99"] + slowdown) / 3
     assert value(counters, REFERENCE) == pytest.approx(1e6 * math.exp(truth), abs=3)
     assert value({**counters, more: counters[more] + 1}, REFERENCE) >= value(counters, REFERENCE)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(MEASURES, FACTOR)))
+@settings(max_examples=50, deadline=None)
+def test_search_climbs_the_logarithm_of_the_value(factors: dict[str, int]) -> None:
+    counters = scaled(**factors)
+    assert 1e6 * 2 ** (search_value(counters, REFERENCE) / ONE) == pytest.approx(value(counters, REFERENCE), abs=3)
+
+
+def test_search_goes_on_below_the_clip() -> None:
+    low, lower = (scaled(**dict.fromkeys(MEASURES, percent)) for percent in (20, 10))
+    assert value(low, REFERENCE) == value(lower, REFERENCE)
+    assert search_value(lower, REFERENCE) == pytest.approx(search_value(low, REFERENCE) - ONE, abs=9)
 
 
 @pytest.mark.parametrize(("channels", "cap"), [(1, WAIT_CAP_US["disk"]), (2, WAIT_CAP_US["drive"])])

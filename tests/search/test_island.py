@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import orjson
 import pytest
 
 from trainers.arenas.evaluator import Counters, Evaluator, Failure
@@ -219,14 +220,32 @@ def test_ancestors_are_kept_when_they_have_left_the_population(
 
 
 def test_known_sources_and_behaviours_are_bounded(classics: Mapping[str, Component], answers: Evaluate) -> None:
-    def probe(component: Component) -> int:
-        return int(component_id(component), 16)
+    def probe(component: Component) -> Fitness:
+        return Fitness(0.0, int(component_id(component), 16))
 
     here = Island(FORM, [classics["lru"]], answers, random.Random(1), Settings(known_max=30), probe)
     here.run(60)
     assert len(here.known) == 30
     assert here.probes > 40
     assert len(here.behaviours) == 30
+
+
+def test_an_island_with_a_bar_on_its_probe_goes_on_where_it_stood(
+    classics: Mapping[str, Component], answers: Evaluate
+) -> None:
+    def fresh(seed: int) -> Island:
+        settings = Settings(probe_margin=0.05)
+        return Island(FORM, [classics["lru"]], answers, random.Random(seed), settings, answers)
+
+    through, first, second = fresh(1), fresh(1), fresh(2)
+    through.run(120)
+    first.run(60)
+    second.resume(orjson.loads(orjson.dumps(first.state())))
+    second.known.resume(first.known.added, first.known.since(0))
+    second.behaviours.resume(first.behaviours.added, first.behaviours.since(0))
+    second.run(60)
+    assert second.state() == through.state()
+    assert through.probes > 120
 
 
 def test_an_island_without_seeds_is_refused(answers: Evaluate) -> None:

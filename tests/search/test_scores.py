@@ -8,13 +8,15 @@ from collections import Counter
 import pytest
 
 from trainers.arenas.classics import classics
-from trainers.arenas.evaluator import Counters, Evaluator, Failure
+from trainers.arenas.evaluator import Evaluator
 from trainers.arenas.io_scheduling.form import FORM
+from trainers.arenas.io_scheduling.kind import KIND
 from trainers.policy import Component, Unit, interpret, parse
 from trainers.policy.simplify import idle_functions, simplify
 from trainers.policy.tree import Binary, Conditional, Const, Name, walk
 from trainers.search.grow import Grower
 from trainers.search.island import Island, Settings
+from trainers.search.objective import Objective
 from trainers.search.population import Fitness
 from trainers.search.slices import probe
 from trainers.workloads.format import workload
@@ -95,10 +97,14 @@ def evaluate(component: Component) -> Fitness:
     return Fitness(0.5, order(component))
 
 
+def reads(component: Component, name: str) -> bool:
+    return any(node == Name(name) for node in walk(component.functions["pick_score"].body[0]))
+
+
 def test_with_a_probe_the_same_evaluations_meet_more_behaviours() -> None:
     seeds = [parse("def pick_score(wait, cost):\n    return wait // 32 - cost\n", FORM)]
     met = {}
-    for name, tell in (("blind", None), ("probing", order)):
+    for name, tell in (("blind", None), ("probing", evaluate)):
         seen: list[int] = []
 
         def counted(component: Component, seen: list[int] = seen) -> Fitness:
@@ -120,27 +126,43 @@ def test_what_fails_the_probe_is_still_evaluated() -> None:
     assert (island.evaluations, island.probes) == (20, 19)
 
 
+def test_what_is_far_behind_the_best_on_the_probe_is_not_evaluated() -> None:
+    """Whoever forgets the wait is hopeless here: with a margin hardly one of them is evaluated, without many are."""
+    seeds = [parse("def pick_score(wait, cost):\n    return wait // 32 - cost\n", FORM)]
+
+    def judge(component: Component) -> Fitness:
+        return Fitness(0.5 if reads(component, "wait") else 0.1, order(component))
+
+    hopeless = {}
+    for margin in (None, 0.5, 0.3):
+        settings = Settings(probes_max=16, probe_margin=margin)
+        evaluated: list[Component] = []
+
+        def counted(component: Component, evaluated: list[Component] = evaluated) -> Fitness:
+            evaluated.append(component)
+            return judge(component)
+
+        island = Island(FORM, seeds, counted, random.Random(3), settings, probe=judge)
+        island.run(150)
+        assert len(evaluated) == 150
+        hopeless[margin] = sum(not reads(component, "wait") for component in evaluated)
+    assert hopeless[None] == hopeless[0.5] > 20, "all are within half of the gap"
+    assert hopeless[0.3] < hopeless[None] / 4
+
+
 def test_a_probe_runs_a_few_rows_and_tells_classics_apart() -> None:
     made = workload("zipf", generate("zipf", 1, 4, 1200), kind="io_scheduling", capacity=4)
     asked = []
     with Evaluator("io_scheduling") as evaluator:
         evaluator.load(made)
 
-        class Runner:
-            """Notes which rows are asked for."""
+        def objective(capacity: int, start: int, stop: int) -> Objective:
+            asked.append((start, stop))
+            return Objective(evaluator, KIND, made.id, capacity, start=start, stop=stop)
 
-            def run(
-                self, candidate: Component, workload_id: str, capacity: int, *, start: int = 0, stop: int | None = None
-            ) -> Counters | Failure:
-                """Run, and note."""
-                asked.append((start, stop))
-                return evaluator.run(candidate, workload_id, capacity, start=start, stop=stop)
-
-            baseline = evaluator.baseline
-
-        tell = probe(Runner(), made)
+        tell = probe(objective, made)
         assert tell is not None
-        digests = {tell(component) for component in classics("io_scheduling").values()}
-    assert set(asked) == {(400, 600)}
-    assert None not in digests
-    assert len(digests) >= 7
+        told = [tell(component) for component in classics("io_scheduling").values()]
+    assert asked == [(400, 600)]
+    assert None not in told
+    assert len({fitness.digest for fitness in told if fitness}) >= 7

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from trainers.arenas.evaluate import bundled
-from trainers.arenas.evaluator import Counters, Evaluator, Failure
+from trainers.arenas.evaluator import Evaluator
 from trainers.arenas.page_replacement.kind import KIND as PAGES
 from trainers.arenas.registry import register
 from trainers.policy import Component
@@ -85,22 +85,12 @@ def test_a_probe_of_pages_has_a_cache_in_proportion_so_that_it_fills(
     classics: Mapping[str, Component], evaluator: Evaluator
 ) -> None:
     asked: Asked = []
-
-    class Runner:
-        """Notes which rows are asked for, with how many pages."""
-
-        def run(
-            self, candidate: Component, workload_id: str, capacity: int, *, start: int = 0, stop: int | None = None
-        ) -> Counters | Failure:
-            """Run, and note."""
-            asked.append((capacity, start, stop or 0))
-            return evaluator.run(candidate, workload_id, capacity, start=start, stop=stop)
-
-        baseline = evaluator.baseline
-
     rows = workload("halves", [*[page % 40 for page in range(240)], *range(100, 460)], capacity=100)
     evaluator.load(rows)
-    tell = probe(Runner(), rows)
+    tell = probe(noting(evaluator, rows, asked), rows)
     assert tell is not None
-    assert tell(classics["lru"]) != tell(classics["bip"])
-    assert set(asked) == {(25, 200, 300)}, "a hundred rows: 40 pages of a loop and 60 new ones, of 400: a quarter"
+    one, other = tell(classics["lru"]), tell(classics["bip"])
+    assert one is not None
+    assert other is not None
+    assert one.digest != other.digest
+    assert asked == [(25, 200, 300)], "a hundred rows: 40 pages of a loop and 60 new ones, of 400: a quarter"

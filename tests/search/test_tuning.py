@@ -11,12 +11,12 @@ from trainers.arenas.classics import classics
 from trainers.arenas.io_scheduling.form import FORM
 from trainers.policy import Unit, canonical, component_id, parse
 from trainers.policy.kind import Growth
-from trainers.policy.source import function_source
+from trainers.policy.source import expression_source, function_source
 from trainers.policy.tree import Binary, Component, Conditional, Const, Name, Node, walk
 from trainers.search.grow import Grower
 from trainers.search.island import Island, Settings
 from trainers.search.population import Fitness
-from trainers.search.scores import lead, weigh
+from trainers.search.scores import lead, split, surcharge, weigh
 from trainers.search.tuning import tune
 from trainers.search.units import Site, replace_node, sites
 
@@ -34,6 +34,13 @@ def with_score(component: Component, score: Node) -> str:
     """Return the canonical source with another score."""
     function = replace_node(component.functions["pick_score"], whole(component).path, score)
     return canonical(parse(function_source(FORM, function), FORM))
+
+
+def with_part(component: Component, site: Site, part: Node) -> str:
+    """Return the canonical source with another part of the score."""
+    return canonical(
+        parse(function_source(FORM, replace_node(component.functions["pick_score"], site.path, part)), FORM)
+    )
 
 
 def constants(component: Component) -> list[int]:
@@ -57,7 +64,7 @@ def test_a_lead_is_added_to_the_whole_score_often_for_going_the_way_that_the_cha
         parse(with_score(ASPTF, given), FORM)
         test = given.right.test
         ways += isinstance(test, Binary) and {test.left, test.right} == WAY
-    assert ways > 60
+    assert ways > 25
 
 
 def test_no_part_of_a_score_gets_a_lead() -> None:
@@ -76,6 +83,57 @@ def test_a_difference_becomes_a_ratio_and_a_ratio_a_difference() -> None:
     difference = weigh(whole(back), Grower(FORM, SCORE, rng))
     assert isinstance(difference, Binary)
     assert (difference.op, difference.right) == ("-", Name("cost"))
+
+
+def test_a_lead_becomes_a_surcharge_on_whoever_does_not_have_it() -> None:
+    """What is added for going on the same way is charged below the line for turning round."""
+    led = parse(
+        "def pick_score(wait, cost, write, last_write):\n"
+        "    return wait // 32 - cost + (256 if write == last_write else 0)\n",
+        FORM,
+    )
+    ratio = weigh(whole(led), Grower(FORM, SCORE, random.Random(2)))
+    assert isinstance(ratio, Binary)
+    assert ratio.op == "//"
+    assert expression_source(ratio.right) == "cost + (0 if write == last_write else 256)"
+
+
+def test_a_surcharge_is_added_where_a_time_is_read_and_to_nothing_else() -> None:
+    component = parse("def pick_score(wait, cost, len):\n    return wait // 32 - cost if len > 32 else wait\n", FORM)
+    grower = Grower(FORM, SCORE, random.Random(8))
+    raised = {}
+    for site in sites(FORM, component.functions["pick_score"]):
+        more = surcharge(site, grower)
+        if more is not None:
+            assert isinstance(more, Binary)
+            assert (more.op, more.left) == ("+", site.node)
+            assert max(node.value for node in walk(more.right) if isinstance(node, Const)) >= 1 << 6
+            raised[site.node] = with_part(component, site, more)
+    assert set(raised) == {Name("wait"), Name("cost")}
+
+
+def test_a_constant_is_split_by_a_test_and_stays_where_it_fails() -> None:
+    grower = Grower(FORM, SCORE, random.Random(9))
+    tests = set()
+    for _ in range(200):
+        for site in sites(FORM, ASPTF.functions["pick_score"]):
+            two = split(site, grower)
+            if two is None:
+                assert site.node != Const(32)
+                continue
+            assert isinstance(two, Conditional)
+            assert isinstance(two.then, Const)
+            assert two.otherwise == Const(32)
+            assert 8 <= two.then.value <= 128
+            with_part(ASPTF, site, two)
+            tests.add(expression_source(two.test))
+    assert set(FORM.growth.tests) < tests, "the form's own, and others"
+
+
+def test_small_constants_are_not_split() -> None:
+    component = parse("def pick_score(wait):\n    return wait * 7\n", FORM)
+    grower = Grower(FORM, SCORE, random.Random(10))
+    assert {split(site, grower) for site in sites(FORM, component.functions["pick_score"])} == {None}
 
 
 @pytest.mark.parametrize("score", ["wait", "wait - 5", "wait // 8", "wait + cost"])

@@ -121,6 +121,12 @@ class Kind:
     # So many rows, at a capacity in proportion, tell whether two programs behave alike: search passes by what behaves
     # as something known. 0: they do not.
     probe_rows: int = 0
+    # What has on the probe so much less of the gap than the best is not evaluated; None: search does not ask.
+    probe_margin: float | None = None
+    probes_max: int = 8  # variants that may be passed by, one after the other, before one is evaluated all the same
+    finalists: int = 10  # programs that the final choice compares, besides the seeds
+    # The value that search climbs and chooses by, where the value itself is clipped or a ratio. None: it.
+    search_value: Callable[[Values, Values], int] | None = None
     # How much worse than the textbook a choice may be by the plain value on the train part. More than 0 where that
     # value hangs on a few long waits, which another day has elsewhere.
     slack_percents: int = 0

@@ -33,7 +33,7 @@ from trainers.search.variation import crossover, mutate
 __all__ = ["Ancestor", "Island", "Settings", "forget_oldest"]
 
 Evaluate = Callable[[Component], Fitness | None]
-Probe = Callable[[Component], int | None]  # a digest of its behaviour on a few rows; None: it failed
+Probe = Evaluate  # the same on a few rows: tells behaviours apart, and what is hopeless
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Settings:
     known_max: int = 100_000  # sources, and behaviours on the probe, remembered
     tries_max: int = 100  # variants of known source before a step evaluates one again
     probes_max: int = 8  # variants of known behaviour, where there is a probe, before a step evaluates one again
+    probe_margin: float | None = None  # of score on the probe: what is farther behind the best is not evaluated
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Island:
         self.probes = 0  # programs run on a few rows to tell whether they behave as one that is known
         self._evaluate = evaluate
         self._probe = probe
+        self._bar: float | None = None  # what the best has on the probe
         self._rng = rng
         self._start = tuple(seeds)
         self._waiting = deque(seeds)
@@ -168,6 +170,7 @@ class Island:
             "waiting": len(self._waiting),
             "evaluations": self.evaluations,
             "since_improvement": self.since_improvement,
+            "bar": self._bar,
             "probes": self.probes,
             "uses": dict(self.uses),
             "gains": dict(self.gains),
@@ -184,7 +187,7 @@ class Island:
         self.best = None if state["best"] is None else individuals[state["best"]]
         self._waiting = deque(self._start[len(self._start) - state["waiting"] :])
         self.evaluations, self.since_improvement = state["evaluations"], state["since_improvement"]
-        self.probes = state["probes"]
+        self._bar, self.probes = state["bar"], state["probes"]
         self.uses, self.gains = Counter(state["uses"]), dict(state["gains"])
         self._patterns.clear()
         self._patterns.extend(pattern_of(told) for told in state["patterns"])
@@ -204,25 +207,37 @@ class Island:
             candidate = self._variant()
             if component_id(candidate.component) in self.known:
                 continue
-            if not probes_left or self._is_new(candidate.component):
+            if not probes_left or self._is_promising(candidate.component):
                 break
             probes_left -= 1
         return candidate
 
-    def _is_new(self, component: Component) -> bool:
-        """Run the probe; tell whether nothing has behaved like this. What fails is for the evaluation to say."""
+    def _is_promising(self, component: Component) -> bool:
+        """Run the probe; tell whether nothing has behaved like this, and whether it is not far behind the best there.
+
+        What fails is for the evaluation to say.
+        """
+        fitness = self._probed(component)
+        if fitness is None:
+            return True
+        new = fitness.digest not in self.behaviours
+        self.behaviours.add(fitness.digest, None)
+        margin = self.settings.probe_margin
+        return new and (margin is None or self._bar is None or fitness.score >= self._bar - margin)
+
+    def _probed(self, component: Component) -> Fitness | None:
         self.probes += 1
-        digest = self._probe(component) if self._probe else None
-        new = digest is None or digest not in self.behaviours
-        if digest is not None:
-            self.behaviours.add(digest, None)
-        return new
+        return self._probe(component) if self._probe else None
 
     def _variant(self) -> _Candidate:
         rng, settings = self._rng, self.settings
         if not len(self.population):  # every seed failed: something near one may not
             start = rng.choice(self._start)
             return _Candidate(mutate(start, self.form, rng), "mutation", (component_id(start),), {})
+        growth = self.form.growth
+        if growth.polish_share and rng.random() < growth.polish_share:
+            parent = self.population.select(rng, growth.polish_tournament)
+            return _Candidate(tune(parent.component, self.form, rng), "mutation", (parent.id,), parent.credits)
         parent = self.population.select(rng)
         kind = rng.random()
         grafted = self._grafted(parent) if self._patterns and kind < settings.graft_share else None
@@ -235,7 +250,7 @@ class Island:
             if rng.random() < 0.5:
                 child = mutate(child, self.form, rng, changes_mean=settings.changes_mean)
             return _Candidate(child, "crossover", (parent.id, other.id), origins)
-        if self.form.growth.tune_share and rng.random() < self.form.growth.tune_share:
+        if growth.tune_share and rng.random() < growth.tune_share:
             child = tune(parent.component, self.form, rng)
         else:
             child = mutate(parent.component, self.form, rng, changes_mean=settings.changes_mean)
@@ -271,6 +286,9 @@ class Island:
         self._credit(individual, individual.score - self.best.score if self.best else 0.0)
         self.best = individual
         self.since_improvement = 0
+        if self._probe and self.settings.probe_margin is not None:
+            probed = self._probed(individual.component)
+            self._bar = probed.score if probed else None
         return individual
 
     def _credit(self, individual: Individual, gain: float) -> None:

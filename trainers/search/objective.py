@@ -63,14 +63,15 @@ class Objective:
             runner.baseline(name, workload_id, capacity, start=start, stop=stop).values
             for name in (kind.baseline, kind.bound)
         )
-        self.baseline, self.bound = (kind.value(counters, self.reference) for counters in (self.reference, bound))
+        self._value = kind.search_value or kind.value
+        self.baseline, self.bound = (self._value(counters, self.reference) for counters in (self.reference, bound))
 
     def __call__(self, component: Component) -> Fitness | None:
         """Return the component's fitness, or None where it fails."""
         outcome = self.runner.run(component, self.workload_id, self.capacity, start=self.start, stop=self.stop)
         if isinstance(outcome, Failure):
             return None
-        value = self.kind.value(outcome.values, self.reference)
+        value = self._value(outcome.values, self.reference)
         counters = {**outcome.values, "fuel": outcome.fuel}
         return Fitness(gap_closed(value, self.baseline, self.bound), outcome.digest, counters)
 

@@ -58,9 +58,9 @@ class Population:
     def __iter__(self) -> Iterator[Individual]:
         return iter(self.members)
 
-    def select(self, rng: random.Random) -> Individual:
+    def select(self, rng: random.Random, tournament: int | None = None) -> Individual:
         """Return the best of a few members drawn at random."""
-        drawn = [self.members[rng.randrange(len(self.members))] for _ in range(self.tournament)]
+        drawn = [self.members[rng.randrange(len(self.members))] for _ in range(tournament or self.tournament)]
         return max(drawn, key=lambda individual: individual.merit)
 
     def insert(self, newcomer: Individual, rng: random.Random) -> Individual | None:

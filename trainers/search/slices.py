@@ -5,8 +5,8 @@
     train part   |──────── climbed: three cold slices ────────|─ unseen third ─|   and the whole
 
     pages        |──────────────── climbed: the whole in one run ─────────────|    and at .7, .9, 1.1 and 1.4 capacities
-    CPU          |──────────────── climbed: the whole in one run ─────────────|
-    other days   |──────────────── two of them are climbed too ───────────────|    and the whole of each of four more
+    CPU, I/O     |──────────────── climbed: the whole in one run ─────────────|
+    other days   |──────────────── two of them are climbed too ───────────────|    and the whole of each of four or six
 
 Cuts are where the kind allows them. Three cold starts ask for what does not hang on one long run; a kind whose queues
 take time to build up has one (`Kind.climb_slices`). Where the component is for another run of the same program, from
@@ -23,11 +23,10 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import TypeAlias
 
-from trainers.arenas.evaluator import Failure
 from trainers.arenas.kind import Kind, Words
 from trainers.arenas.registry import kind_of
 from trainers.policy.tree import Component
-from trainers.search.objective import Mean, Objective, Runner
+from trainers.search.objective import Mean, Objective
 from trainers.search.population import Fitness
 from trainers.workloads.errors import WorkloadError
 from trainers.workloads.format import Workload
@@ -38,7 +37,6 @@ __all__ = ["SliceObjective", "climb", "measures", "probe", "redrawn"]
 PROBE_PARTS = 6  # a probe has at most a sixth of the rows
 
 SliceObjective: TypeAlias = Callable[[int, int, int], Objective]  # (capacity, start, stop), on one workload
-Probe: TypeAlias = Callable[[Component], int | None]
 Measures: TypeAlias = Mapping[str, tuple[float, Callable[[Component], Fitness | None]]]
 
 
@@ -85,20 +83,15 @@ def measures(objective: SliceObjective, workload: Workload, days: Iterable[Slice
     return found
 
 
-def probe(runner: Runner, workload: Workload) -> Probe | None:
-    """Return what tells behaviours apart on a few rows of the climbed part; None where the kind has no such."""
+def probe(objective: SliceObjective, workload: Workload) -> Objective | None:
+    """Return the score on a few rows of the climbed part, and what tells behaviours apart; None: the kind has none."""
     kind = kind_of(workload.kind)
     rows = min(kind.probe_rows, workload.rows // PROBE_PARTS)
     start = kind.cut(workload.words, workload.rows // 3)
     if not rows or start + rows > workload.rows:
         return None
     capacity = _in_proportion(kind, workload, start, start + rows)  # or a cache would not fill
-
-    def digest(component: Component) -> int | None:
-        outcome = runner.run(component, workload.id, capacity, start=start, stop=start + rows)
-        return None if isinstance(outcome, Failure) else outcome.digest
-
-    return digest
+    return objective(capacity, start, start + rows)
 
 
 def _cut(workload: Workload) -> int:

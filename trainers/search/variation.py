@@ -42,7 +42,7 @@ from trainers.policy.tree import (
     size,
 )
 from trainers.search.grow import Grower
-from trainers.search.scores import lead, weigh
+from trainers.search.scores import lead, split, surcharge, weigh
 from trainers.search.units import Place, Site, replace_node, sites
 
 __all__ = ["FUNCTION_NODES_MAX", "crossover", "mutate", "mutate_function", "sound", "transplant"]
@@ -132,7 +132,7 @@ def _change(function: FunctionDef, form: Form, rng: random.Random) -> FunctionDe
         (_other_action, 2.0), (_swap_branches, 0.5),
     )  # fmt: skip
     if form.growth.scores and grower.is_score:
-        ways = (*ways, (lead, 2.0), (weigh, 1.0))
+        ways = (*ways, (lead, 2.0), (surcharge, 3.0), (weigh, 2.0), (split, 3.0))
     if rng.random() < 0.25:
         return _restructure(function, grower, places)
     way = rng.choices([way for way, _ in ways], [weight for _, weight in ways])[0]

@@ -91,5 +91,11 @@ FORM = Form(
     functions=MappingProxyType({function.name: function for function in _FUNCTIONS}),
     actions=MappingProxyType({}),
     features_at=4096,
-    growth=Growth(time_bits=(6, 18), scores=True, tune_share=0.25),  # µs: a turnaround to more than a drive's wait cap
+    growth=Growth(
+        time_bits=(6, 18),  # µs: a turnaround to more than a drive's wait cap
+        scores=True,
+        tests=("write == last_write", "write == 1", "len > 32", "same == 1"),  # turnaround, the score's classes, stream
+        polish_share=0.4,
+        parsimony=0.0003,
+    ),
 )

@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
+from operator import itemgetter
 
 from trainers.arenas.io_scheduling.device import CHANNELS_MAX, CLASSES
 from trainers.arenas.io_scheduling.form import FORM, SECTORS, STREAMS_MAX
-from trainers.arenas.io_scheduling.score import starved, value
+from trainers.arenas.io_scheduling.score import search_value, starved, value
 from trainers.arenas.kind import Capacity, Counter, Kind, Shown
 from trainers.workloads.codecs import Column, Columns
 from trainers.workloads.errors import WorkloadError
@@ -23,6 +25,12 @@ BASELINES = ("fcfs", "sstf", "scan", "c-look", "sptf", "asptf", "deadline", "bfq
 BOUND = "bound"
 CHANNELS = 4  # where nobody says
 PROBE_REQUESTS = 300
+PROBE_MARGIN = 0.15
+PROBES_MAX = 16
+FINALISTS = 25
+CLIMB_DAYS = (0, 1)
+DAY_REACH_PARTS = 16  # of the workload's length: as far streams are moved against each other, at most
+DAY_PERCENTS = (85, 115, 100, 100, 90, 110)  # of its times, a day
 FUEL_PER_REQUEST = 40_000  # 64 visible requests are scored for one that is served
 
 COLUMNS = (
@@ -49,6 +57,21 @@ def _streams(words: Sequence[int]) -> int:
 def _work_bytes(rows: int, streams: int) -> int:
     """Return what arena.c needs: 32 bytes a stream, 8 a request; or baselines.c: 16 a request."""
     return 32 * streams + 16 * rows
+
+
+def _another_day(words: Sequence[int], day: int) -> list[int]:
+    """Return the same requests with every stream moved against the others, and all of it lighter or heavier.
+
+    Bursts stay what they are within a stream, and a day's course stays what it is to a sixteenth; which bursts meet
+    is another chance's. What is moved beyond the end comes first.
+    """
+    rng, width = random.Random(day), len(COLUMNS)
+    rows = [tuple(words[at : at + width]) for at in range(0, len(words), width)]
+    start, span = rows[0][0], rows[-1][0] - rows[0][0] + 1
+    reach = max(1, span // DAY_REACH_PARTS)
+    moved = [rng.randrange(reach) for _ in range(max(row[3] for row in rows) + 1)]
+    found = [((row[0] - start + moved[row[3]]) % span * DAY_PERCENTS[day] // 100, *row[1:]) for row in rows]
+    return [word for row in sorted(found, key=itemgetter(0)) for word in row]
 
 
 KIND = Kind(
@@ -81,7 +104,15 @@ KIND = Kind(
     native=(BOUND,),
     work_bytes=_work_bytes,
     fuel_per_step=FUEL_PER_REQUEST,
+    climb_share=1,
     climb_slices=1,
     probe_rows=PROBE_REQUESTS,
+    probe_margin=PROBE_MARGIN,
+    probes_max=PROBES_MAX,
+    search_value=search_value,
+    redraw=_another_day,
+    climb_days=CLIMB_DAYS,
+    choice_days=tuple(range(len(DAY_PERCENTS))),
+    finalists=FINALISTS,
     slack_percents=25,
 )

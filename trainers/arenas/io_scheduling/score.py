@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from trainers.arenas.io_scheduling.device import CLASSES
 from trainers.arenas.logarithm import CLIP, exp2_millionths, log2_ratio
 
-__all__ = ["CLASS_SHARE", "WAIT_CAP_US", "starved", "value", "wait_cap_us"]
+__all__ = ["CLASS_SHARE", "WAIT_CAP_US", "search_value", "starved", "value", "wait_cap_us"]
 
 WAIT_CAP_US = {"disk": 2_000_000, "drive": 200_000}
 STARVED_CAPS = 10  # a wait of so many caps is starvation, unless the default policy makes wait as long
@@ -33,13 +33,21 @@ def value(counters: Mapping[str, int], reference: Mapping[str, int]) -> int:
     """Return the composite in millionths; ``reference`` are the counters of C-LOOK on the same rows."""
     if not counters["requests"]:
         return 0
+    return exp2_millionths(max(-CLIP, min(_composite(counters, reference), CLIP)))
+
+
+def search_value(counters: Mapping[str, int], reference: Mapping[str, int]) -> int:
+    """Return the logarithm of what `value` is before it is clipped, so that a per cent is one everywhere."""
+    return _composite(counters, reference)
+
+
+def _composite(counters: Mapping[str, int], reference: Mapping[str, int]) -> int:
     latency = log2_ratio(counters["latency_sum"], reference["latency_sum"])
     tail = log2_ratio(counters["latency_p99"], reference["latency_p99"])
     heard = [name for name in CLASSES if counters[f"{name}_count"] * CLASS_SHARE >= counters["requests"]]
     slowdowns = [log2_ratio(counters[f"{name}_slowdown"], reference[f"{name}_slowdown"]) for name in heard]
     late = max(0, log2_ratio(max(1, counters["wait_max"]), wait_cap_us(counters)))
-    composite = (latency + tail + sum(slowdowns) // len(slowdowns)) // 3 + late
-    return exp2_millionths(max(-CLIP, min(composite, CLIP)))
+    return (latency + tail + sum(slowdowns) // len(slowdowns)) // 3 + late
 
 
 def starved(counters: Mapping[str, int], reference: Mapping[str, int]) -> str:
