@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 
 import pytest
 
+from trainers.arenas.classics import classics
 from trainers.arenas.evaluate import bundled
-from trainers.arenas.evaluator import Evaluator
-from trainers.arenas.io_scheduling.kind import CLIMB_DAYS, DAY_PERCENTS, DAY_REACH_PARTS, KIND
-from trainers.search.objective import Objective
-from trainers.search.slices import SliceObjective, climb, measures, redrawn
+from trainers.arenas.evaluators import Evaluators
+from trainers.arenas.io_scheduling.kind import DAY_PERCENTS, DAY_REACH_PARTS, KIND
+from trainers.search.slices import redrawn
+from trainers.study import Meter, Study
 from trainers.workloads.format import Workload, workload
 from trainers.workloads.generate_io import generate
 
 LOAD = workload("tenants", generate("tenants", 5, 4, 1500), kind=KIND.name, capacity=4)
+CLOOK = classics(KIND.name)["c-look"]
 WIDTH = KIND.codec.width
 Request = tuple[int, ...]
 
@@ -30,7 +33,7 @@ def streams(found: Workload) -> dict[int, list[Request]]:
 
 def test_every_day_has_the_same_requests_and_each_stream_keeps_its_order_round_the_end() -> None:
     before = streams(LOAD)
-    days = redrawn(LOAD)
+    days = redrawn(LOAD, KIND.choice_days)
     assert len(days) == len(DAY_PERCENTS)
     assert len({day.id for day in days} | {LOAD.id}) == len(days) + 1
     for day in days:
@@ -43,7 +46,7 @@ def test_every_day_has_the_same_requests_and_each_stream_keeps_its_order_round_t
 @pytest.mark.parametrize(("day", "percent"), list(enumerate(DAY_PERCENTS)))
 def test_a_day_is_as_much_longer_as_its_percentage_and_no_stream_is_moved_far(day: int, percent: int) -> None:
     span = LOAD.words[-WIDTH] - LOAD.words[0] + 1
-    drawn = redrawn(LOAD)[day]
+    drawn = redrawn(LOAD, [day])[0]
     assert drawn.words[-WIDTH] - drawn.words[0] == pytest.approx(span * percent / 100, rel=0.02)
     before = streams(LOAD)
     moved = set()
@@ -57,22 +60,16 @@ def test_a_day_is_as_much_longer_as_its_percentage_and_no_stream_is_moved_far(da
 
 
 def test_days_are_the_same_whenever_they_are_drawn_and_kinds_without_them_go_without() -> None:
-    assert redrawn(LOAD) == redrawn(LOAD)
-    assert redrawn(bundled("page_replacement")[0]) == []
+    assert redrawn(LOAD, (1, 4)) == [redrawn(LOAD, (day,))[0] for day in (1, 4)]
+    assert redrawn(bundled("page_replacement")[0], (0, 1)) == []
 
 
 def test_some_days_are_climbed_and_all_are_chosen_by() -> None:
-    with Evaluator(KIND.name) as evaluator:
-
-        def on(rows: Workload) -> SliceObjective:
-            evaluator.load(rows)
-            return lambda capacity, start, stop: Objective(evaluator, KIND, rows.id, capacity, start=start, stop=stop)
-
-        days = redrawn(LOAD)
-        objectives = [on(day) for day in days]
-        parts = climb(on(LOAD), LOAD, None, objectives).parts
-        assert [part.workload_id for part in parts] == [LOAD.id, *(day.id for day in days[:CLIMB_DAYS])]
-        assert {(part.start, part.stop) for part in parts} == {(0, LOAD.rows)}
-        chosen_by = measures(on(LOAD), LOAD, None, objectives)
-    assert list(chosen_by) == ["whole", *(f"day {place}" for place in range(1, len(days) + 1))]
-    assert {weight for weight, _evaluate in chosen_by.values()} == {1.0}
+    with Evaluators() as evaluators:
+        study = Study(LOAD, seeds=[CLOOK], rivals=[CLOOK], meter=Meter(evaluators), rng=random.Random(1))
+        study.island.run(3)
+        choice = study.choose()
+    assert choice is not None
+    assert set(KIND.climb_days) < set(KIND.choice_days)
+    assert list(choice.evidence) == ["whole", *(f"another day {place}" for place in range(1, len(DAY_PERCENTS) + 1))]
+    assert study.island.seeds[0].fitness.counters["requests"] == (1 + len(KIND.climb_days)) * LOAD.rows
