@@ -14,7 +14,11 @@ from mqtt_hub.report.wins import HiddenRow, best_of, closed, default_of, figure,
 
 __all__ = ["render"]
 
-_COLUMNS = f"{'picked on train':>17}{'best classic':>16}{'best seed':>16}{'chosen':>9}{'best':>8}{'bound':>8}"
+_NAMED = 18  # a name of the textbook, and its figure
+_COLUMNS = (
+    "".join(f"{title:>{_NAMED}}" for title in ("picked on train", "best classic", "best seed"))
+    + f"{'chosen':>9}{'best':>8}{'bound':>8}"
+)
 
 
 def render(summary: Summary, home: Home) -> str:
@@ -68,8 +72,8 @@ def _block(rows: list[HiddenRow]) -> str:
         chosen = _figure(row, row.chosen["value"]) if row.chosen else "-"
         lines.append(
             f"{row.workload:<14}{_figure(row, row.baselines[default]) if default else '':>{7 if default else 0}}"
-            f"{row.picked + ' ' + _figure(row, row.baselines[row.picked]):>17}"
-            f"{_best(row, row.baselines):>16}{_best(row, row.programs):>16}{chosen:>9}"
+            f"{row.picked + ' ' + _figure(row, row.baselines[row.picked]):>{_NAMED}}"
+            f"{_best(row, row.baselines):>{_NAMED}}{_best(row, row.programs):>{_NAMED}}{chosen:>9}"
             f"{_figure(row, row.best['value']):>8}{_figure(row, row.bound):>8}   {verdict(row)}"
         )
     return "\n".join(lines)
