@@ -218,7 +218,7 @@ class Study:
         return standing(candidates, textbook, self._value, slack_percents=self.kind.slack_percents)
 
     def _value(self, component: Component) -> int | None:
-        """Return what a validator would make of the whole train part: no caution, no stress; None where it fails."""
+        """Return what a validator would make of the whole train part; None where it fails."""
         fitness = self._whole(component)
         return None if fitness is None else self.kind.value(fitness.counters, self._reference)
 

@@ -8,7 +8,7 @@ nothing better, and the choice says so.
 
     finalists, seeds ── standing: what a validator would count, hardly worse than the textbook's ──▶ choose ──▶ Choice
 
-Measures may be more careful than the verdict (a search value, stress), so the best by them can be a program that does
+Measures see more than the verdict (other days, other capacities), so the best by them can be a program that does
 badly on the load as it is. What the textbook beats by the plain value, on all that may be seen and by more than the
 kind's slack, does not stand.
 """
