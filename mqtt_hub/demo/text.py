@@ -14,10 +14,10 @@ from mqtt_hub.report.wins import HiddenRow, best_of, closed, default_of, figure,
 
 __all__ = ["render"]
 
-_NAMED = 18  # a name of the textbook, and its figure
+_NAMED = 17  # a name of the textbook, and its figure
 _COLUMNS = (
     "".join(f"{title:>{_NAMED}}" for title in ("picked on train", "best classic", "best seed"))
-    + f"{'chosen':>9}{'best':>8}{'bound':>8}"
+    + f"{'chosen':>8}{'best':>8}{'bound':>8}"
 )
 
 
@@ -73,8 +73,8 @@ def _block(rows: list[HiddenRow]) -> str:
         lines.append(
             f"{row.workload:<14}{_figure(row, row.baselines[default]) if default else '':>{7 if default else 0}}"
             f"{row.picked + ' ' + _figure(row, row.baselines[row.picked]):>{_NAMED}}"
-            f"{_best(row, row.baselines):>{_NAMED}}{_best(row, row.programs):>{_NAMED}}{chosen:>9}"
-            f"{_figure(row, row.best['value']):>8}{_figure(row, row.bound):>8}   {verdict(row)}"
+            f"{_best(row, row.baselines):>{_NAMED}}{_best(row, row.programs):>{_NAMED}}{chosen:>8}"
+            f"{_figure(row, row.best['value']):>8}{_figure(row, row.bound):>8}  {verdict(row)}"
         )
     return "\n".join(lines)
 

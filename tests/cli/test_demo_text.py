@@ -51,7 +51,7 @@ def test_a_kind_is_shown_in_its_own_unit() -> None:
     tasks = _block([ratio]).splitlines()
     assert tasks[0] == "cpu_scheduling, j:"
     assert tasks[2].split()[:5] == ["orders", "cfs", "-0.2500", "cfs", "-0.2500"]
-    assert tasks[2].endswith("-0.9000   beats all classics and seeds")
+    assert tasks[2].endswith("-0.9000  beats all classics and seeds")
     assert len(tasks[1]) < len(tasks[2]) < 120
     assert verdict(replace(ratio, chosen={"component": "c", "value": 0.0})) == "loses to the picked classic"
 
