@@ -4,7 +4,7 @@
 
     study ─▶ findings ──┬─ PATTERN_SHARE        what its best cannot do without
                         ├─ CODE_SHARE           a best that is clearly better than what was shared last
-                        └─ OS_COMPONENT_SHARE   a choice that stands the measures that were not climbed
+                        └─ OS_COMPONENT_SHARE   a choice that stands more measures than were climbed
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Letter:
 
 
 def findings(study: Study, me: str) -> list[Letter]:
-    """Return what really helped, and the choice if it stands the measures that were not climbed; marks it as told."""
+    """Return what really helped, and the choice if it stands the final measures; marks it as told."""
     best = study.island.best
     if best is None:
         return []
@@ -117,5 +117,5 @@ def _submission(study: Study, choice: Choice, me: str) -> list[Letter]:
         target=study.workload.name,
     )
     told = f"{study.workload.name}: submitted {choice.id[:12]}"
-    note = f"{told}, {choice.mean:.3f} of the gap on measures it was not tuned to"
+    note = f"{told}, {choice.mean:.3f} of the gap in the mean of all measures"
     return [Letter(MessageType.OS_COMPONENT_SHARE, body, correlation_id=choice.id, note=note)]

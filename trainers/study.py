@@ -105,15 +105,14 @@ class Study:
             meter.evaluators.of(rows.kind).load(rows)
             return lambda capacity, start, stop: Objective(gauge, self.kind, rows.id, capacity, start=start, stop=stop)
 
-        climbed_days, other_days = (
-            [on(day) for day in redrawn(workload, numbers)] for numbers in (self.kind.climb_days, self.kind.choice_days)
-        )
+        climb_days, choice_days = self.kind.climb_days, self.kind.choice_days
+        days = {
+            number: on(day) for number in sorted({*climb_days, *choice_days}) for day in redrawn(workload, (number,))
+        }
+        climbed_days, other_days = ([days[one] for one in some if one in days] for some in (climb_days, choice_days))
         climbed = self._counted(climb(on(workload), workload, climbed_days))
-        kind = self.kind
-        settings = Settings(
-            parsimony=kind.form.growth.parsimony, probes_max=kind.probes_max, probe_margin=kind.probe_margin
-        )
-        self.island = Island(kind.form, seeds, climbed, rng, settings, probe=probe(on(workload), workload))
+        settings = Settings.of(self.kind)
+        self.island = Island(self.kind.form, seeds, climbed, rng, settings, probe=probe(on(workload), workload))
         self._measures = {
             name: (weight, Measured(self._counted(evaluate), REMEMBERED_MAX))
             for name, (weight, evaluate) in measures(on(workload), workload, other_days).items()

@@ -14,10 +14,10 @@ from mqtt_hub.report.wins import HiddenRow, best_of, closed, default_of, figure,
 
 __all__ = ["render"]
 
-_NAMED = 17  # a name of the textbook, and its figure
+_NAMED = 18  # a name of the textbook, and its figure
 _COLUMNS = (
     "".join(f"{title:>{_NAMED}}" for title in ("picked on train", "best classic", "best seed"))
-    + f"{'chosen':>8}{'best':>8}{'bound':>8}"
+    + f"{'chosen':>8}{'best':>7}{'bound':>7}"
 )
 
 
@@ -66,15 +66,15 @@ def _block(rows: list[HiddenRow]) -> str:
         default = ""
     lines = [
         f"{rows[0].kind}, {unit(rows[0])}:",
-        f"{'workload':<14}{default:>{7 if default else 0}}{_COLUMNS}",
+        f"{'workload':<13}{default:>{7 if default else 0}}{_COLUMNS}",
     ]
     for row in rows:
         chosen = _figure(row, row.chosen["value"]) if row.chosen else "-"
         lines.append(
-            f"{row.workload:<14}{_figure(row, row.baselines[default]) if default else '':>{7 if default else 0}}"
+            f"{row.workload:<13}{_figure(row, row.baselines[default]) if default else '':>{7 if default else 0}}"
             f"{row.picked + ' ' + _figure(row, row.baselines[row.picked]):>{_NAMED}}"
             f"{_best(row, row.baselines):>{_NAMED}}{_best(row, row.programs):>{_NAMED}}{chosen:>8}"
-            f"{_figure(row, row.best['value']):>8}{_figure(row, row.bound):>8}  {verdict(row)}"
+            f"{_figure(row, row.best['value']):>7}{_figure(row, row.bound):>7}  {verdict(row)}"
         )
     return "\n".join(lines)
 

@@ -9,6 +9,7 @@ hub by kill -9 at once and come back at once, each with messages that were not a
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import statistics
 import subprocess
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from common import Report, arguments, compile_load, cpu_s, load, scratch, versions
+from common import ROOT, Report, arguments, compile_load, cpu_s, load, scratch, versions
 from fleet import KIND, NOW, greet, pattern
 
 from mqtt_hub.accounts import Accounts
@@ -244,6 +245,7 @@ async def storm(hub: Hub, names: list[str]) -> tuple[float, float, float]:
 def main() -> None:
     """Measure and show."""
     options = arguments(__doc__ or "")
+    os.chdir(ROOT)  # the hub of this tree, wherever the script was started
     pairs, seconds = (1, 4.0) if options.quick else (options.pairs, 8.0)
     report = Report(versions())
     returning = [f"node_{number}" for number in range(STORM_NODES)]

@@ -29,7 +29,7 @@ from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.kind import Values
 from trainers.arenas.registry import kind_of
 from trainers.policy import Component, canonical
-from trainers.search.island import Island
+from trainers.search.island import Island, Settings
 from trainers.search.objective import Objective
 from trainers.search.slices import probe
 from trainers.study import Meter, Study
@@ -98,7 +98,8 @@ def ceiling(kind: str, hidden: Workload, evaluations: int, seed: int) -> dict[st
 
         objective, tell = on(hidden.capacity, 0, None), probe(on, hidden)
         rng = random.Random(f"ceiling {seed} {hidden.name}")
-        island = Island(evaluator.kind.form, list(textbook.values()), objective, rng, probe=tell)
+        settings = Settings.of(evaluator.kind)
+        island = Island(evaluator.kind.form, list(textbook.values()), objective, rng, settings, probe=tell)
         island.run(evaluations)
         top = max(island.population, key=lambda member: member.score)
         mine, best = value(evaluator, top.component, hidden), min(on_hidden, key=on_hidden.__getitem__)

@@ -31,7 +31,7 @@ from trainers.workloads.format import Workload
 
 __all__ = ["BARRIERS", "Counters", "Evaluator", "Failure"]
 
-WORKLOADS_MAX = 1024  # kept by one evaluator
+WORKLOADS_MAX = 4096  # kept by one evaluator; a study has up to seven
 # Of the evaluation process: the first two and the limits are there wherever it runs, the others where the system
 # has them.
 BARRIERS = ("own_process", "no_environment", "resource_limits", "no_new_privs", "system_calls", "network")

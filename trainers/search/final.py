@@ -1,7 +1,7 @@
 """The final choice: what did best on the training slice may have learned it by heart.
 
-The finalists and all seeds are measured again on slices and capacities that the search did not climb; the
-best mean of all measures wins, and its evidence is kept beside it. A seed may well win: then search found
+The finalists and all seeds are measured again, on slices, capacities or days too that the search did not climb;
+the best mean of all measures wins, and its evidence is kept beside it. A seed may well win: then search found
 nothing better, and the choice says so.
 
 ::

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trainers.arenas.kind import Kind
 from trainers.policy.kind import Form
 from trainers.policy.parse import complete, parse_expression
 from trainers.policy.source import component_id
@@ -51,6 +52,11 @@ class Settings:
     tries_max: int = 100  # variants of known source before a step evaluates one again
     probes_max: int = 8  # variants of known behaviour, where there is a probe, before a step evaluates one again
     probe_margin: float | None = None  # of score on the probe: what is farther behind the best is not evaluated
+
+    @classmethod
+    def of(cls, kind: Kind) -> Settings:
+        """Return what a kind says of its search."""
+        return cls(parsimony=kind.form.growth.parsimony, probes_max=kind.probes_max, probe_margin=kind.probe_margin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections.abc import Sequence
-from operator import itemgetter
 
 from trainers.arenas.io_scheduling.device import CHANNELS_MAX, CLASSES
 from trainers.arenas.io_scheduling.form import FORM, SECTORS, STREAMS_MAX
@@ -65,13 +65,17 @@ def _another_day(words: Sequence[int], day: int) -> list[int]:
     Bursts stay what they are within a stream, and a day's course stays what it is to a sixteenth; which bursts meet
     is another chance's. What is moved beyond the end comes first.
     """
-    rng, width = random.Random(day), len(COLUMNS)
-    rows = [tuple(words[at : at + width]) for at in range(0, len(words), width)]
-    start, span = rows[0][0], rows[-1][0] - rows[0][0] + 1
+    rng, width, percent = random.Random(day), len(COLUMNS), DAY_PERCENTS[day % len(DAY_PERCENTS)]
+    start, span = words[0], words[-width] - words[0] + 1
     reach = max(1, span // DAY_REACH_PARTS)
-    moved = [rng.randrange(reach) for _ in range(max(row[3] for row in rows) + 1)]
-    found = [((row[0] - start + moved[row[3]]) % span * DAY_PERCENTS[day] // 100, *row[1:]) for row in rows]
-    return [word for row in sorted(found, key=itemgetter(0)) for word in row]
+    moved = [rng.randrange(reach) for _ in range(max(words[3::width]) + 1)]
+    came = zip(words[::width], words[3::width], strict=True)
+    times = array("Q", ((time - start + moved[stream]) % span * percent // 100 for time, stream in came))
+    found: list[int] = []  # a time may be beyond 32 bits: whoever makes a workload of it says so
+    for row in sorted(range(len(times)), key=times.__getitem__):
+        found.append(times[row])
+        found += words[row * width + 1 : (row + 1) * width]
+    return found
 
 
 KIND = Kind(
