@@ -22,11 +22,12 @@ from trainers.arenas.kind import Kind
 from trainers.arenas.registry import kind_of
 from trainers.policy import Component, canonical, component_id, parse
 from trainers.search.final import Choice, choose, standing
-from trainers.search.island import Evaluate, Island, Settings
+from trainers.search.island import Evaluate, Island
 from trainers.search.memory import Measured, forget_oldest
 from trainers.search.objective import Objective
 from trainers.search.patterns import Pattern, ablate
 from trainers.search.population import Fitness, Individual
+from trainers.search.settings import Settings
 from trainers.search.slices import SliceObjective, climb, measures, probe, redrawn
 from trainers.workloads.format import Workload
 
@@ -106,9 +107,7 @@ class Study:
             return lambda capacity, start, stop: Objective(gauge, self.kind, rows.id, capacity, start=start, stop=stop)
 
         climb_days, choice_days = self.kind.climb_days, self.kind.choice_days
-        days = {
-            number: on(day) for number in sorted({*climb_days, *choice_days}) for day in redrawn(workload, (number,))
-        }
+        days = {number: on(day) for number, day in redrawn(workload, {*climb_days, *choice_days}).items()}
         climbed_days, other_days = ([days[one] for one in some if one in days] for some in (climb_days, choice_days))
         climbed = self._counted(climb(on(workload), workload, climbed_days))
         settings = Settings.of(self.kind)

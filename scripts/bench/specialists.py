@@ -29,8 +29,9 @@ from trainers.arenas.evaluators import Evaluators
 from trainers.arenas.kind import Values
 from trainers.arenas.registry import kind_of
 from trainers.policy import Component, canonical
-from trainers.search.island import Island, Settings
+from trainers.search.island import Island
 from trainers.search.objective import Objective
+from trainers.search.settings import Settings
 from trainers.search.slices import probe
 from trainers.study import Meter, Study
 from trainers.workloads.format import Workload

@@ -15,10 +15,11 @@ from trainers.arenas.evaluator import Counters, Evaluator, Failure
 from trainers.arenas.page_replacement.kind import FORM, KIND
 from trainers.policy import Component, PolicyError, canonical, component_id, parse
 from trainers.search.final import choose
-from trainers.search.island import Island, Settings
+from trainers.search.island import Island
 from trainers.search.objective import Mean, Objective, gap_closed
 from trainers.search.patterns import Pattern, ablate, graft
 from trainers.search.population import Fitness, Individual, Population
+from trainers.search.settings import Settings
 from trainers.workloads.format import Workload
 
 HASHED = """

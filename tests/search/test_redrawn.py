@@ -30,7 +30,7 @@ def dealt(words: Workload, place: int, percent: int = 100) -> Counter[tuple[int,
 
 
 def test_a_day_deals_bursts_and_sleeps_anew_within_their_source_and_keeps_everything_else() -> None:
-    days = redrawn(LOAD, (*KIND.climb_days, *KIND.choice_days))
+    days = [*redrawn(LOAD, (*KIND.climb_days, *KIND.choice_days)).values()]
     for day, percent in zip(days, DAYS_PERCENT, strict=True):
         assert column(day, BURST) != [max(1, units * percent // 100) for units in column(LOAD, BURST)]
         assert dealt(day, BURST) == dealt(LOAD, BURST, percent)
@@ -47,13 +47,13 @@ def test_days_are_the_same_on_every_node() -> None:
 
 
 def test_kinds_without_days_and_days_beyond_the_limit_go_without() -> None:
-    assert redrawn(bundled("page_replacement")[0], range(6)) == []
+    assert redrawn(bundled("page_replacement")[0], range(6)) == {}
     longest = workload("w", [(0, 0, 0, 16, 0, SPAN_MAX)], kind=KIND.name)
     assert len(redrawn(longest, range(6))) == 3, "those whose bursts are shorter"
 
 
 def test_the_whole_of_each_day_is_climbed_or_chosen_by() -> None:
-    climbed, chosen_by = (redrawn(LOAD, numbers) for numbers in (KIND.climb_days, KIND.choice_days))
+    climbed, chosen_by = ([*redrawn(LOAD, numbers).values()] for numbers in (KIND.climb_days, KIND.choice_days))
     with Evaluator(KIND.name) as evaluator:
 
         def on(rows: Workload) -> SliceObjective:

@@ -15,9 +15,10 @@ from trainers.policy import Component, Unit, interpret, parse
 from trainers.policy.simplify import idle_functions, simplify
 from trainers.policy.tree import Binary, Conditional, Const, Name, walk
 from trainers.search.grow import Grower
-from trainers.search.island import Island, Settings
+from trainers.search.island import Island
 from trainers.search.objective import Objective
 from trainers.search.population import Fitness
+from trainers.search.settings import Settings
 from trainers.search.slices import probe
 from trainers.workloads.format import workload
 from trainers.workloads.generate_io import generate

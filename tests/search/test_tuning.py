@@ -14,9 +14,10 @@ from trainers.policy.kind import Growth
 from trainers.policy.source import expression_source, function_source
 from trainers.policy.tree import Binary, Component, Conditional, Const, Name, Node, walk
 from trainers.search.grow import Grower
-from trainers.search.island import Island, Settings
+from trainers.search.island import Island
 from trainers.search.population import Fitness
 from trainers.search.scores import lead, split, surcharge, weigh
+from trainers.search.settings import Settings
 from trainers.search.tuning import tune
 from trainers.search.units import Site, replace_node, sites
 

@@ -88,7 +88,7 @@ class Growth:
     scores: bool = False  # leads and ratios (`trainers.search.scores`) are among the changes of what is a score
     tests: tuple[str, ...] = ()  # distinctions worth making in a score, as source over its features
     tune_share: float = 0.0  # of what would be mutations: they move constants a little and nothing else
-    polish_share: float = 0.0  # of all steps: they do the same with one of the best few, the best of so many drawn
+    polish_share: float = 0.0  # of all steps: they move constants too, those of the best of `polish_tournament` members
     polish_tournament: int = 12
     parsimony: float = 0.0005  # of the gap, a node of a program
 

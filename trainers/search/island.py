@@ -19,44 +19,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainers.arenas.kind import Kind
 from trainers.policy.kind import Form
 from trainers.policy.parse import complete, parse_expression
 from trainers.policy.source import component_id
 from trainers.policy.tree import Component, size
-from trainers.search.memory import Known, forget_oldest
+from trainers.search.memory import Known
 from trainers.search.patterns import Pattern, graft
 from trainers.search.population import Fitness, Individual, Population
+from trainers.search.settings import Settings
 from trainers.search.state import individual_of, individual_state, pattern_of, pattern_state, resume_rng, rng_state
 from trainers.search.tuning import tune
 from trainers.search.variation import crossover, mutate
 
-__all__ = ["Ancestor", "Island", "Settings", "forget_oldest"]
+__all__ = ["Ancestor", "Island"]
 
 Evaluate = Callable[[Component], Fitness | None]
 Probe = Evaluate  # the same on a few rows: tells behaviours apart, and what is hopeless
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the search is tuned by; the defaults are measured (``trainers/search/README.md``)."""
-
-    population_max: int = 70
-    tournament: int = 4
-    parsimony: float = 0.0005  # of the gap, a node
-    crossover_share: float = 0.3
-    graft_share: float = 0.1  # where there are patterns
-    changes_mean: float = 1.6
-    patterns_max: int = 64  # the oldest is forgotten first
-    known_max: int = 100_000  # sources, and behaviours on the probe, remembered
-    tries_max: int = 100  # variants of known source before a step evaluates one again
-    probes_max: int = 8  # variants of known behaviour, where there is a probe, before a step evaluates one again
-    probe_margin: float | None = None  # of score on the probe: what is farther behind the best is not evaluated
-
-    @classmethod
-    def of(cls, kind: Kind) -> Settings:
-        """Return what a kind says of its search."""
-        return cls(parsimony=kind.form.growth.parsimony, probes_max=kind.probes_max, probe_margin=kind.probe_margin)
 
 
 @dataclass(frozen=True, slots=True)

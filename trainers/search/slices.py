@@ -40,11 +40,13 @@ SliceObjective: TypeAlias = Callable[[int, int, int], Objective]  # (capacity, s
 Measures: TypeAlias = Mapping[str, tuple[float, Callable[[Component], Fitness | None]]]
 
 
-def redrawn(workload: Workload, numbers: Iterable[int]) -> list[Workload]:
-    """Return the workload as it could have come on these days, as far as they fit the kind's limits."""
+def redrawn(workload: Workload, numbers: Iterable[int]) -> dict[int, Workload]:
+    """Return the workload as it could have come on these days, by number, as far as they fit the kind's limits."""
     redraw = kind_of(workload.kind).redraw
-    found = (_like(workload, redraw(workload.words, number)) for number in numbers) if redraw else ()
-    return [day for day in found if day is not None]
+    if redraw is None:
+        return {}
+    found = {number: _like(workload, redraw(workload.words, number)) for number in sorted(numbers)}
+    return {number: day for number, day in found.items() if day is not None}
 
 
 def _like(workload: Workload, words: Words) -> Workload | None:
