@@ -85,7 +85,7 @@ def answers(component: Component) -> tuple[int, ...]:
     """Return what the score says of a few requests."""
     rng = random.Random(7)
     score = interpret(component)["pick_score"]
-    return tuple(score([rng.randint(0, 2000) for _ in range(23)]) for _ in range(6))
+    return tuple(score([rng.randint(0, 2000) for _ in SCORE.features]) for _ in range(6))
 
 
 def order(component: Component) -> int:

@@ -115,7 +115,7 @@ ROLES: Mapping[str, Mapping[Role, tuple[str, ...]]] = MappingProxyType(
             Role.STATE: ("g0", "g1"),
             Role.SEATED: ("same",),
             Role.CLOCK: ("now",),
-            Role.NONE: ("offset", "forward", "distance", "write", "last_write"),
+            Role.NONE: ("offset", "forward", "distance", "write", "last_write", "alike"),
         },
     }
 )

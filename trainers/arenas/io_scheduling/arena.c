@@ -15,7 +15,7 @@
 
 #define FEATURES ((s64 *)4096)
 enum { NOW, N_QUEUED, N_READS, N_WRITES, OLD_READ, OLD_WRITE, LAST_WRITE, MIN_SREG, G0, G1, BACKLOG,
-       WAIT, OFFSET, FORWARD, DISTANCE, LEN, WRITE, SREG, SQUEUED, SSERVED, SGAP, SAME, COST };
+       WAIT, OFFSET, FORWARD, DISTANCE, LEN, WRITE, SREG, SQUEUED, SSERVED, SGAP, SAME, COST, ALIKE };
 
 #define NONE 0xffffffffu
 #define VISIBLE 64
@@ -79,6 +79,15 @@ static s64 cost(const struct row *row, const struct channel *channel) {
     return moved + (turn < 0 ? turn + ROTATION_US : turn) + transfer(row);
 }
 
+/* Show what serving the request now on this channel means; return what it costs. */
+static s64 show_service(const struct row *row, const struct channel *channel, u32 writing) {
+    u32 reading = channel_count - writing;
+    s64 taken = cost(row, channel);
+    FEATURES[COST] = taken;
+    FEATURES[ALIKE] = (row->write ? writing : reading) - (row->write == channel->write);
+    return taken;
+}
+
 static void show_queue(u32 last_write) {
     u32 reads = 0, writes = 0;
     s64 old_read = 0, old_write = 0, least_reg = 0;
@@ -139,12 +148,12 @@ static void admit(u32 last_write) {
 }
 
 /* Return the place of the request with the highest score; of equals the earliest. */
-static u32 pick(const struct channel *channel) {
+static u32 pick(const struct channel *channel, u32 writing) {
     u32 best = 0;
     s64 highest = 0;
     for (u32 place = 0; seen > 1 && place < seen; place++) {
         show_request(visible[place]);
-        FEATURES[COST] = cost(&rows[visible[place]], channel);
+        show_service(&rows[visible[place]], channel, writing);
         s64 score = pick_score();
         if (!place || score > highest) { highest = score; best = place; }
     }
@@ -153,13 +162,14 @@ static u32 pick(const struct channel *channel) {
 
 static void serve(struct channel *channel) {
     show_queue(channel->write);
-    u32 place = pick(channel), id = visible[place];
+    u32 writing = 0; /* channels that served a write last */
+    for (u32 number = 0; number < channel_count; number++) writing += channels[number].write;
+    u32 place = pick(channel, writing), id = visible[place];
     const struct row *row = &rows[id];
     struct stream *stream = &streams[row->stream];
-    s64 taken = cost(row, channel), wait = now - arrival(id);
-    ASSERT(!latency[id] && channel->free_at <= now && wait >= 0 && taken >= least(row) && stream->queued);
     show_request(id);
-    FEATURES[COST] = taken;
+    s64 taken = show_service(row, channel, writing), wait = now - arrival(id);
+    ASSERT(!latency[id] && channel->free_at <= now && wait >= 0 && taken >= least(row) && stream->queued);
     s64 reg = clamp(on_serve()), first = clamp(next0()), second = clamp(next1());
     stream->reg = reg;
     FEATURES[G0] = first;

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from trainers.arenas.io_scheduling.device import CHANNELS_MAX
 from trainers.policy.arithmetic import INT64_MAX, INT64_MIN
 from trainers.policy.kind import Feature, Form, Function, Growth, Unit
 
@@ -54,7 +55,10 @@ _REQUEST = (
     Feature("sgap", Unit.TIME, 0, _US_MAX, "µs since its stream was served last, or first seen", 20),
     Feature("same", Unit.INDEX, 0, 1, "1: its stream was the last to be served", 21),
 )
-_COST = (Feature("cost", Unit.TIME, 0, _US_MAX, "µs that the channel takes to serve it now", 22),)
+_SERVICE = (
+    Feature("cost", Unit.TIME, 0, _US_MAX, "µs that the channel takes to serve it now", 22),
+    Feature("alike", Unit.COUNT, 0, CHANNELS_MAX - 1, "other channels that went its way last, reading or writing", 23),
+)
 
 
 def _register(name: str, features: tuple[Feature, ...], shown: str, meaning: str, *writes: str) -> Function:
@@ -66,7 +70,7 @@ def _register(name: str, features: tuple[Feature, ...], shown: str, meaning: str
 _FUNCTIONS = (
     Function(
         "pick_score",
-        _QUEUE + _REQUEST + _COST,
+        _QUEUE + _REQUEST + _SERVICE,
         (),
         "def pick_score(wait):\n    return wait\n",
         "of every visible request: the highest is served next, of equals the earliest",
@@ -78,11 +82,11 @@ _FUNCTIONS = (
         "sreg", "min_sreg",
     ),
     _register(
-        "on_serve", _QUEUE + _REQUEST + _COST, "sreg", "the stream's register, when a request of it is served",
+        "on_serve", _QUEUE + _REQUEST + _SERVICE, "sreg", "the stream's register, when a request of it is served",
         "sreg", "min_sreg",
     ),
-    _register("next0", _QUEUE + _REQUEST + _COST, "g0", "the first register of the queue, at every service", "g0"),
-    _register("next1", _QUEUE + _REQUEST + _COST, "g1", "the second register of the queue, at every service", "g1"),
+    _register("next0", _QUEUE + _REQUEST + _SERVICE, "g0", "the first register of the queue, at every service", "g0"),
+    _register("next1", _QUEUE + _REQUEST + _SERVICE, "g1", "the second register of the queue, at every service", "g1"),
 )  # fmt: skip
 
 FORM = Form(
@@ -94,7 +98,8 @@ FORM = Form(
     growth=Growth(
         time_bits=(6, 18),  # µs: a turnaround to more than a drive's wait cap
         scores=True,
-        tests=("write == last_write", "write == 1", "len > 32", "same == 1"),  # turnaround, the score's classes, stream
+        # Turnaround, the score's classes, stream, and whether somebody else does the same already.
+        tests=("write == last_write", "write == 1", "len > 32", "same == 1", "alike > 0"),
         polish_share=0.4,
         parsimony=0.0003,
     ),

@@ -88,7 +88,7 @@ class _Arena:
         self._show_queue(channel.write)
         request = self._pick(channel)
         stream = self.streams[request.stream]
-        taken = self._show_cost(request, channel)
+        taken = self._show_service(request, channel)
         # All three see the state before the service.
         reg, first, second = (self._register(name) for name in ("on_serve", "next0", "next1"))
         stream.reg = reg
@@ -110,7 +110,7 @@ class _Arena:
             return self.visible[0]
         scores = []
         for request in self.visible:
-            self._show_cost(request, channel)
+            self._show_service(request, channel)
             scores.append(self.functions["pick_score"]())
         return self.visible[scores.index(max(scores))]
 
@@ -157,11 +157,12 @@ class _Arena:
             same=int(request.stream == self.last_stream),
         )
 
-    def _show_cost(self, request: Request, channel: _Channel) -> int:
-        """Show the request and what it costs on the channel; return that."""
+    def _show_service(self, request: Request, channel: _Channel) -> int:
+        """Show the request and what serving it now on the channel means; return what it costs."""
         taken = cost(request, len(self.channels), now=self.now, head=self.head, last_write=channel.write)
         self._show_request(request)
-        self._show(cost=taken)
+        alike = [other for other in self.channels if other is not channel and other.write == request.write]
+        self._show(cost=taken, alike=len(alike))
         return taken
 
 
