@@ -49,6 +49,7 @@ class Queue:
     pending: list[Io] = field(default_factory=list)
     last: Io | None = None
     writes_last: bool = False  # the free channel served a write last
+    others_writing: int = 0  # other channels that did
 
     def waited(self, io: Io) -> int:
         """Return how long it has been waiting."""
@@ -211,6 +212,17 @@ def read_first(queue: Queue) -> Io:
     return reads[0] if reads and not late else writes[0]
 
 
+def hrrn(queue: Queue) -> Io:
+    """Serve whose response would be the largest multiple of its service, in 1024ths (Brinch Hansen 1971)."""
+    return max(queue.pending, key=lambda io: (queue.waited(io) + queue.service(io)) * 1024 // queue.service(io))
+
+
+def kyber(queue: Queue) -> Io:
+    """Serve in order of arrival, but no second write at a time while a read waits."""
+    reads = [io for io in queue.pending if not io.is_write]
+    return reads[0] if reads and queue.others_writing else queue.pending[0]
+
+
 POLICIES: dict[str, Callable[[], Policy]] = {
     "fcfs": lambda: fcfs,
     "sstf": lambda: sstf,
@@ -221,6 +233,8 @@ POLICIES: dict[str, Callable[[], Policy]] = {
     "deadline": Deadline,
     "bfq-lite": Bfq,
     "read-first": lambda: read_first,
+    "kyber-lite": lambda: kyber,
+    "hrrn": lambda: hrrn,
 }
 
 
@@ -245,6 +259,7 @@ def simulate(policy: Policy, todo: list[Io], channels: int) -> list[Served]:
         idle = [channel for channel in range(channels) if free[channel] <= queue.now]
         if queue.pending and idle:
             queue.writes_last = wrote[idle[0]]
+            queue.others_writing = sum(wrote) - wrote[idle[0]]
             io = policy(queue)
             end = queue.now + queue.service(io)
             queue.pending.remove(io)

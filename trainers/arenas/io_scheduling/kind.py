@@ -21,7 +21,10 @@ from trainers.workloads.errors import WorkloadError
 
 __all__ = ["BASELINES", "BOUND", "COLUMNS", "KIND"]
 
-BASELINES = ("fcfs", "sstf", "scan", "c-look", "sptf", "asptf", "deadline", "bfq-lite", "read-first")
+BASELINES = (
+    *("fcfs", "sstf", "scan", "c-look", "sptf", "asptf", "deadline", "bfq-lite", "read-first"),
+    *("kyber-lite", "hrrn"),
+)
 BOUND = "bound"
 CHANNELS = 4  # where nobody says
 PROBE_REQUESTS = 300
