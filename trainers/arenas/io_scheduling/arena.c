@@ -79,13 +79,10 @@ static s64 cost(const struct row *row, const struct channel *channel) {
     return moved + (turn < 0 ? turn + ROTATION_US : turn) + transfer(row);
 }
 
-/* Show what serving the request now on this channel means; return what it costs. */
-static s64 show_service(const struct row *row, const struct channel *channel, u32 writing) {
-    u32 reading = channel_count - writing;
-    s64 taken = cost(row, channel);
-    FEATURES[COST] = taken;
-    FEATURES[ALIKE] = (row->write ? writing : reading) - (row->write == channel->write);
-    return taken;
+/* Show what serving the request now on this channel means, where `others` read and write; return what it costs. */
+static s64 show_service(const struct row *row, const struct channel *channel, const u32 others[2]) {
+    FEATURES[ALIKE] = others[row->write];
+    return FEATURES[COST] = cost(row, channel);
 }
 
 static void show_queue(u32 last_write) {
@@ -148,12 +145,12 @@ static void admit(u32 last_write) {
 }
 
 /* Return the place of the request with the highest score; of equals the earliest. */
-static u32 pick(const struct channel *channel, u32 writing) {
+static u32 pick(const struct channel *channel, const u32 others[2]) {
     u32 best = 0;
     s64 highest = 0;
     for (u32 place = 0; seen > 1 && place < seen; place++) {
         show_request(visible[place]);
-        show_service(&rows[visible[place]], channel, writing);
+        show_service(&rows[visible[place]], channel, others);
         s64 score = pick_score();
         if (!place || score > highest) { highest = score; best = place; }
     }
@@ -162,13 +159,14 @@ static u32 pick(const struct channel *channel, u32 writing) {
 
 static void serve(struct channel *channel) {
     show_queue(channel->write);
-    u32 writing = 0; /* channels that served a write last */
-    for (u32 number = 0; number < channel_count; number++) writing += channels[number].write;
-    u32 place = pick(channel, writing), id = visible[place];
+    u32 others[2] = {0, 0}; /* other channels, by what they served last */
+    for (u32 number = 0; number < channel_count; number++)
+        if (&channels[number] != channel) others[channels[number].write]++;
+    u32 place = pick(channel, others), id = visible[place];
     const struct row *row = &rows[id];
     struct stream *stream = &streams[row->stream];
     show_request(id);
-    s64 taken = show_service(row, channel, writing), wait = now - arrival(id);
+    s64 taken = show_service(row, channel, others), wait = now - arrival(id);
     ASSERT(!latency[id] && channel->free_at <= now && wait >= 0 && taken >= least(row) && stream->queued);
     s64 reg = clamp(on_serve()), first = clamp(next0()), second = clamp(next1());
     stream->reg = reg;
