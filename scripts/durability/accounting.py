@@ -17,7 +17,7 @@ from parts import Fleet, Part, until
 
 from mqtt_hub.archive.verify import verify
 
-__all__ = ["Account", "account", "accounts_table", "archived_count", "checked", "drain", "totals"]
+__all__ = ["Account", "account", "accounts_table", "archived_count", "checked", "drain", "heard", "totals"]
 
 DRAINS_MAX = 5
 MARK = re.compile(r"#([A-Za-z0-9_]+\.[0-9a-f]{8}\.\d+)#")
@@ -48,6 +48,17 @@ def archived_count(fleet: Fleet) -> int:
         " + (SELECT count(*) FROM rejected WHERE seq IS NOT NULL)",
     )
     return int(count)
+
+
+def heard(fleet: Fleet) -> set[str]:
+    """Return the nodes of which a message with a seq is archived."""
+    return {
+        str(name)
+        for (name,) in _rows(
+            fleet,
+            "SELECT name FROM nodes n WHERE EXISTS (SELECT 1 FROM messages WHERE node = n.id AND seq IS NOT NULL)",
+        )
+    }
 
 
 def drain(fleet: Fleet) -> None:

@@ -20,7 +20,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from accounting import Account, account, accounts_table, archived_count, checked, drain, totals
+from accounting import Account, account, accounts_table, archived_count, checked, drain, heard, totals
 from parts import Fleet, Part, until
 
 VICTIMS = {"trainer": 4, "hub": 4, "broker": 4, "validator": 1, "all": 1}  # and how often, of as many as there are
@@ -89,7 +89,7 @@ def main() -> int:
         )
         try:
             fleet.start()
-            until(lambda: archived_count(fleet) > 0, "the first message")
+            until(lambda: heard(fleet) >= {node.name for node in fleet.nodes}, "the first message of every node")
             by_victim = kill_at_random(fleet, random.Random(options.seed), options.kills, told=not options.json)
             drain(fleet)
             accounts = [account(fleet, node) for node in fleet.nodes]
