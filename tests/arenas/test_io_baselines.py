@@ -8,12 +8,13 @@ from functools import cache
 
 import pytest
 
-from tests.arenas.io_instances import instances, make
+from tests.arenas.io_instances import counters, instances, make
 from trainers.arenas.evaluator import Counters, Evaluator
 from trainers.arenas.io_scheduling import baselines
 from trainers.arenas.io_scheduling.baselines import Io, Queue
 from trainers.arenas.io_scheduling.kind import BASELINES, BOUND, KIND
 from trainers.arenas.io_scheduling.score import value
+from trainers.policy.parse import parse
 from trainers.workloads.format import Workload, workload
 
 NAMES = tuple(counter.name for counter in KIND.counters)
@@ -159,6 +160,20 @@ def test_a_queue_beyond_the_visible_waits_its_turn(evaluator: Evaluator) -> None
     made = workload("visible", rows, kind="io_scheduling", capacity=2)
     evaluator.load(made)
     assert evaluator.baseline("sstf", made.id, 2).digest != seen
+
+
+def test_alike_counts_the_other_channels_that_went_a_request_s_way(evaluator: Evaluator) -> None:
+    """A program that goes by it alone serves in the order of the same rule written without features."""
+
+    def most_alike(queue: Queue) -> Io:
+        ways = (queue.channels - 1 - queue.others_writing, queue.others_writing)
+        return max(queue.pending, key=lambda io: ways[io.is_write])
+
+    program = parse("def pick_score(alike):\n    return alike\n", KIND.form)
+    for made in instances("alike", 40, evaluator):
+        ours = counters(evaluator, program, made)
+        values, digest = baselines.serve(most_alike, made.words, made.capacity)
+        assert (tuple(ours.values.values()), ours.digest) == (values, digest), made.words
 
 
 def test_classics_differ(evaluator: Evaluator) -> None:

@@ -79,7 +79,8 @@ static s64 cost(const struct row *row, const struct channel *channel) {
     return moved + (turn < 0 ? turn + ROTATION_US : turn) + transfer(row);
 }
 
-/* Show what serving the request now on this channel means, where `others` read and write; return what it costs. */
+/* Show what serving the request now on this channel means; `others` counts the other channels by what they served last
+ * (0: a read, 1: a write). Return what the service costs, in us. */
 static s64 show_service(const struct row *row, const struct channel *channel, const u32 others[2]) {
     FEATURES[ALIKE] = others[row->write];
     return FEATURES[COST] = cost(row, channel);
@@ -159,7 +160,7 @@ static u32 pick(const struct channel *channel, const u32 others[2]) {
 
 static void serve(struct channel *channel) {
     show_queue(channel->write);
-    u32 others[2] = {0, 0}; /* other channels, by what they served last */
+    u32 others[2] = {0, 0};
     for (u32 number = 0; number < channel_count; number++)
         if (&channels[number] != channel) others[channels[number].write]++;
     u32 place = pick(channel, others), id = visible[place];

@@ -98,7 +98,7 @@ FORM = Form(
     growth=Growth(
         time_bits=(6, 18),  # µs: a turnaround to more than a drive's wait cap
         scores=True,
-        # Turnaround, the score's classes, stream, and whether somebody else does the same already.
+        # Turnaround, the score's classes, stream, and whether another channel goes its way already.
         tests=("write == last_write", "write == 1", "len > 32", "same == 1", "alike > 0"),
         polish_share=0.4,
         parsimony=0.0003,

@@ -22,8 +22,17 @@ from trainers.workloads.errors import WorkloadError
 __all__ = ["BASELINES", "BOUND", "COLUMNS", "KIND"]
 
 BASELINES = (
-    *("fcfs", "sstf", "scan", "c-look", "sptf", "asptf", "deadline", "bfq-lite", "read-first"),
-    *("kyber-lite", "hrrn"),
+    "fcfs",
+    "sstf",
+    "scan",
+    "c-look",
+    "sptf",
+    "asptf",
+    "deadline",
+    "bfq-lite",
+    "read-first",
+    "kyber-lite",
+    "hrrn",
 )
 BOUND = "bound"
 CHANNELS = 4  # where nobody says
